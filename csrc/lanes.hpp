@@ -1,0 +1,95 @@
+// Lanes: sixteen floats, one for each of sixteen networks (or, when predicting, of sixteen windows' networks), in as
+// many native vector registers as that takes. Reads like a float; every instruction serves sixteen.
+//
+// Built once for each instruction set. Only four operations need the processor's own words (fma, sqrt, min, max);
+// all others are the compiler's vector arithmetic. Multiply-adds are written out as fma() and the compiler may not
+// make its own, so that every instruction set with fma gives the same bits.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#define TG_INLINE inline __attribute__((always_inline))
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kRegisterBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kRegisterBytes = 32;
+#else
+constexpr int kRegisterBytes = 16;
+#endif
+
+typedef float Register __attribute__((vector_size(kRegisterBytes)));
+typedef int32_t IntRegister __attribute__((vector_size(kRegisterBytes)));
+
+constexpr int kLanes = 16;
+constexpr int kRegisterLanes = kRegisterBytes / 4;
+constexpr int kRegisters = kLanes / kRegisterLanes;
+
+TG_INLINE Register spread(float a) { return Register{} + a; }
+
+#if defined(__AVX512F__)
+TG_INLINE Register fma(Register a, Register b, Register c) { return _mm512_fmadd_ps(a, b, c); }
+TG_INLINE Register sqrt(Register a) { return _mm512_sqrt_ps(a); }
+TG_INLINE Register at_most(Register a, Register limit) { return _mm512_min_ps(limit, a); }
+TG_INLINE Register at_least(Register a, Register limit) { return _mm512_max_ps(limit, a); }
+#elif defined(__AVX2__)
+TG_INLINE Register fma(Register a, Register b, Register c) { return _mm256_fmadd_ps(a, b, c); }
+TG_INLINE Register sqrt(Register a) { return _mm256_sqrt_ps(a); }
+TG_INLINE Register at_most(Register a, Register limit) { return _mm256_min_ps(limit, a); }
+TG_INLINE Register at_least(Register a, Register limit) { return _mm256_max_ps(limit, a); }
+#elif defined(__SSE2__)
+// No fma here: the product is rounded, so the last bits differ from those of the other instruction sets.
+TG_INLINE Register fma(Register a, Register b, Register c) { return a * b + c; }
+TG_INLINE Register sqrt(Register a) { return _mm_sqrt_ps(a); }
+TG_INLINE Register at_most(Register a, Register limit) { return _mm_min_ps(limit, a); }
+TG_INLINE Register at_least(Register a, Register limit) { return _mm_max_ps(limit, a); }
+#elif defined(__ARM_NEON)
+TG_INLINE Register fma(Register a, Register b, Register c) { return vfmaq_f32(c, a, b); }
+TG_INLINE Register sqrt(Register a) { return vsqrtq_f32(a); }
+TG_INLINE Register at_most(Register a, Register limit) { return vminq_f32(limit, a); }
+TG_INLINE Register at_least(Register a, Register limit) { return vmaxq_f32(limit, a); }
+#else
+TG_INLINE Register fma(Register a, Register b, Register c) { return a * b + c; }
+TG_INLINE Register sqrt(Register a) {
+  for (int i = 0; i < kRegisterLanes; ++i) a[i] = __builtin_sqrtf(a[i]);
+  return a;
+}
+TG_INLINE Register at_most(Register a, Register limit) { return a > limit ? limit : a; }
+TG_INLINE Register at_least(Register a, Register limit) { return a < limit ? limit : a; }
+#endif
+
+struct Lanes {
+  Register part[kRegisters];
+};
+
+// Applies an expression in `k`, the number of the register, to all registers of a Lanes.
+#define TG_EACH_REGISTER(expression)                                 \
+  Lanes result;                                                      \
+  for (int k = 0; k < kRegisters; ++k) result.part[k] = (expression); \
+  return result
+
+TG_INLINE Lanes lanes(float a) { TG_EACH_REGISTER(spread(a)); }
+TG_INLINE Lanes operator+(Lanes a, Lanes b) { TG_EACH_REGISTER(a.part[k] + b.part[k]); }
+TG_INLINE Lanes operator-(Lanes a, Lanes b) { TG_EACH_REGISTER(a.part[k] - b.part[k]); }
+TG_INLINE Lanes operator*(Lanes a, Lanes b) { TG_EACH_REGISTER(a.part[k] * b.part[k]); }
+TG_INLINE Lanes operator/(Lanes a, Lanes b) { TG_EACH_REGISTER(a.part[k] / b.part[k]); }
+TG_INLINE Lanes fma(Lanes a, Lanes b, Lanes c) { TG_EACH_REGISTER(fma(a.part[k], b.part[k], c.part[k])); }
+TG_INLINE Lanes sqrt(Lanes a) { TG_EACH_REGISTER(sqrt(a.part[k])); }
+
+TG_INLINE Lanes load(const float *from) {
+  Lanes result;
+  memcpy(&result, from, sizeof result);
+  return result;
+}
+TG_INLINE void store(Lanes a, float *to) { memcpy(to, &a, sizeof a); }
+
+}  // namespace

@@ -12,14 +12,14 @@ namespace {
 TG_INLINE Register tanh(Register z) {
   z = at_most(at_least(z, spread(-7.9f)), spread(7.9f));
   const Register u = z * z;
-  Register p = fma(u, spread(1.5427982e-8f), spread(2.20232523e-5f));
-  p = fma(u, p, spread(3.57899233e-3f));
-  p = fma(u, p, spread(0.134506211f));
-  p = fma(u, p, spread(1.0f));
-  Register q = fma(u, spread(8.59878412e-7f), spread(3.42365121e-4f));
-  q = fma(u, q, spread(2.61922386e-2f));
-  q = fma(u, q, spread(0.467839479f));
-  q = fma(u, q, spread(1.0f));
+  Register p = fma(u, spread(0.0179420505f), spread(25.6120548f));
+  p = fma(u, p, spread(4162.20752f));
+  p = fma(u, p, spread(156424.688f));
+  p = fma(u, p, spread(1162955.12f));
+  Register q = u + 398.155273f;
+  q = fma(u, q, spread(30460.3984f));
+  q = fma(u, q, spread(544076.312f));
+  q = fma(u, q, spread(1162955.12f));
   return z * p / q;
 }
 

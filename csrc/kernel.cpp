@@ -148,13 +148,14 @@ void fetch_one(const float *from, int64_t count, Lanes *to) {
 // Each lane's own windows, begin … end - 1 of its order.
 void fetch(const float *from, int64_t count, const tg_progress &progress, int64_t windows, int64_t begin, int64_t end,
            Lanes *to) {
-  float *row = reinterpret_cast<float *>(to);
-  for (int64_t n = begin; n < end; ++n, row += count * kLanes)
+  for (int64_t n = begin; n < end; ++n, to += count) {
+    const float *row[kLanes];
     for (int l = 0; l < kLanes; ++l) {
       const int network = l < progress.networks ? l : 0;
-      const float *window = from + progress.order[network * windows + n] * count;
-      for (int64_t i = 0; i < count; ++i) row[i * kLanes + l] = window[i];
+      row[l] = from + progress.order[network * windows + n] * count;
     }
+    gather_rows(row, count, to);
+  }
 }
 
 void predict(const Plan &plan, int networks, const float *weights, const tg_windows &windows, void *memory,
@@ -197,7 +198,7 @@ void order_windows(const tg_fit &fit, int64_t windows, tg_progress *p) {
     int32_t *order = p->order + l * windows;
     if (fit.shuffle) {
       shuffled_order(order, windows, fit.seed, static_cast<uint32_t>(p->first_network + l),
-                     static_cast<uint32_t>(p->epoch));
+                     static_cast<uint32_t>(fit.first_epoch + p->epoch));
     } else {
       for (int64_t i = 0; i < windows; ++i) order[i] = static_cast<int32_t>(i);
     }

@@ -90,6 +90,36 @@ TG_INLINE Lanes load(const float *from) {
   memcpy(&result, from, sizeof result);
   return result;
 }
+// Four floats of one lane, whatever the native width: what a transposition is made of.
+typedef float Quad __attribute__((vector_size(16)));
+
+#if defined(__clang__)
+TG_INLINE Quad interleave_low(Quad a, Quad b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
+TG_INLINE Quad interleave_high(Quad a, Quad b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
+#else
+typedef int32_t QuadIndex __attribute__((vector_size(16)));
+TG_INLINE Quad interleave_low(Quad a, Quad b) { return __builtin_shuffle(a, b, QuadIndex{0, 4, 1, 5}); }
+TG_INLINE Quad interleave_high(Quad a, Quad b) { return __builtin_shuffle(a, b, QuadIndex{2, 6, 3, 7}); }
+#endif
+
+// to (count) = the rows from[0] … from[15], each of `count` floats, one in each lane.
+TG_INLINE void gather_rows(const float *const from[kLanes], int64_t count, Lanes *to) {
+  float *out = reinterpret_cast<float *>(to);
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4)
+    for (int l = 0; l < kLanes; l += 4) {
+      Quad row[4];
+      for (int k = 0; k < 4; ++k) memcpy(&row[k], from[l + k] + i, sizeof(Quad));
+      const Quad even_low = interleave_low(row[0], row[2]), even_high = interleave_high(row[0], row[2]);
+      const Quad odd_low = interleave_low(row[1], row[3]), odd_high = interleave_high(row[1], row[3]);
+      const Quad column[4] = {interleave_low(even_low, odd_low), interleave_high(even_low, odd_low),
+                              interleave_low(even_high, odd_high), interleave_high(even_high, odd_high)};
+      for (int k = 0; k < 4; ++k) memcpy(out + (i + k) * kLanes + l, &column[k], sizeof(Quad));
+    }
+  for (; i < count; ++i)
+    for (int l = 0; l < kLanes; ++l) out[i * kLanes + l] = from[l][i];
+}
+
 TG_INLINE void store(Lanes a, float *to) { memcpy(to, &a, sizeof a); }
 
 }  // namespace

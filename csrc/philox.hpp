@@ -8,42 +8,50 @@ namespace {
 
 enum class Purpose : uint32_t { kInitialWeights = 0, kShuffle = 1 };
 
-struct Philox {
-  uint32_t word[4];
+constexpr int kBlocks = 16;  // counter blocks made together, so that the compiler can put one in each lane
+
+// word[i][b] = word i of block first_block + b. The counter is (block, network, epoch, purpose), the key the seed.
+struct RandomBlocks {
+  uint32_t word[4][kBlocks];
 };
 
-inline Philox philox(Philox counter, uint32_t key_0, uint32_t key_1) {
-  uint32_t *c = counter.word;
+inline void philox(uint32_t first_block, uint32_t network, uint32_t epoch, uint32_t purpose, uint64_t seed,
+                   RandomBlocks *random) {
+  uint32_t *c0 = random->word[0], *c1 = random->word[1], *c2 = random->word[2], *c3 = random->word[3];
+  for (int b = 0; b < kBlocks; ++b) {
+    c0[b] = first_block + static_cast<uint32_t>(b);
+    c1[b] = network;
+    c2[b] = epoch;
+    c3[b] = purpose;
+  }
+  uint32_t key_0 = static_cast<uint32_t>(seed), key_1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
-    const uint64_t product_0 = 0xD2511F53ull * c[0];
-    const uint64_t product_1 = 0xCD9E8D57ull * c[2];
-    const uint32_t next_0 = static_cast<uint32_t>(product_1 >> 32) ^ c[1] ^ key_0;
-    const uint32_t next_2 = static_cast<uint32_t>(product_0 >> 32) ^ c[3] ^ key_1;
-    c[1] = static_cast<uint32_t>(product_1);
-    c[3] = static_cast<uint32_t>(product_0);
-    c[0] = next_0;
-    c[2] = next_2;
+    for (int b = 0; b < kBlocks; ++b) {
+      const uint64_t product_0 = 0xD2511F53ull * c0[b];
+      const uint64_t product_1 = 0xCD9E8D57ull * c2[b];
+      c0[b] = static_cast<uint32_t>(product_1 >> 32) ^ c1[b] ^ key_0;
+      c2[b] = static_cast<uint32_t>(product_0 >> 32) ^ c3[b] ^ key_1;
+      c1[b] = static_cast<uint32_t>(product_1);
+      c3[b] = static_cast<uint32_t>(product_0);
+    }
     key_0 += 0x9E3779B9u;
     key_1 += 0xBB67AE85u;
   }
-  return counter;
 }
 
 // order = the windows 0 … count-1 in the order in which `network` meets them in `epoch` (Fisher–Yates; the choice
 // among n is (u · n) >> 32, so its bias is below n / 2^32).
 inline void shuffled_order(int32_t *order, int64_t count, uint64_t seed, uint32_t network, uint32_t epoch) {
   for (int64_t i = 0; i < count; ++i) order[i] = static_cast<int32_t>(i);
-  const uint32_t key_0 = static_cast<uint32_t>(seed), key_1 = static_cast<uint32_t>(seed >> 32);
-  Philox random{};
+  RandomBlocks random;
   for (int64_t draw = 0; draw < count - 1; ++draw) {
-    if (draw % 4 == 0) {
-      const Philox counter{{static_cast<uint32_t>(draw / 4), network, epoch, static_cast<uint32_t>(Purpose::kShuffle)}};
-      random = philox(counter, key_0, key_1);
-    }
-    const int64_t last = count - 1 - draw;
-    const int64_t chosen = static_cast<int64_t>((static_cast<uint64_t>(random.word[draw % 4]) * (last + 1)) >> 32);
-    const int32_t held = order[last];
-    order[last] = order[chosen];
+    const int64_t block = draw / 4 % kBlocks;
+    if (draw % (4 * kBlocks) == 0)
+      philox(static_cast<uint32_t>(draw / 4), network, epoch, static_cast<uint32_t>(Purpose::kShuffle), seed, &random);
+    const uint64_t left = static_cast<uint64_t>(count - draw);
+    const int64_t chosen = static_cast<int64_t>((random.word[draw % 4][block] * left) >> 32);
+    const int32_t held = order[left - 1];
+    order[left - 1] = order[chosen];
     order[chosen] = held;
   }
 }

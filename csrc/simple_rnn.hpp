@@ -13,13 +13,16 @@ void simple_rnn_forward(const timeglass::Layer &layer, const Lanes *w, const Lan
   const int units = size_of<Fixed>(layer.units), features = layer.features;
   const Lanes *wx = w, *wh = wx + features * units, *bh = wh + units * units;
   for (int j = 0; j < units; ++j) h[j] = lanes(0.0f);
+  Lanes kept_h[Fixed > 0 ? Fixed : 1] = {}, kept_z[Fixed > 0 ? Fixed : 1];  // in registers where they fit
   for (int t = 1; t <= layer.steps; ++t) {
-    Lanes fixed_z[Fixed > 0 ? Fixed : 1];
-    Lanes *z = Fixed > 0 ? fixed_z : h + t * units;
+    const Lanes *past = Fixed > 0 ? kept_h : h + (t - 1) * units;
+    Lanes *z = Fixed > 0 ? kept_z : h + t * units, *now = Fixed > 0 ? kept_h : h + t * units;
     for (int j = 0; j < units; ++j) z[j] = layer.use_bias ? bh[j] : lanes(0.0f);
     multiply_add<Fixed>(x + (t - 1) * features, features, wx, units, z);
-    multiply_add<Fixed>(h + (t - 1) * units, units, wh, units, z);
-    activate(layer.activation, z, units, h + t * units);
+    multiply_add<Fixed>(past, units, wh, units, z);
+    activate(layer.activation, z, units, now);
+    if (Fixed > 0)
+      for (int j = 0; j < units; ++j) h[t * units + j] = now[j];
   }
 }
 

@@ -90,7 +90,8 @@ bool is_rate(double a) { return std::isfinite(a) && a >= 0; }
 
 bool is_sound(const tg_fit *fit, const tg_progress *p) {
   if (!fit || !p || !p->weights || !p->m || !p->v || !p->losses || !p->order) return false;
-  if (fit->epochs < 1 || fit->epochs > INT32_MAX || fit->batch_size < 1 || fit->slice_batches < 0) return false;
+  if (fit->epochs < 1 || fit->epochs > INT32_MAX || fit->first_epoch < 0 || fit->first_epoch > INT32_MAX ||
+      fit->batch_size < 1 || fit->slice_batches < 0) return false;
   if (!is_rate(fit->adam.learning_rate) || !is_rate(fit->adam.epsilon)) return false;
   if (!(fit->adam.beta_1 >= 0 && fit->adam.beta_1 < 1 && fit->adam.beta_2 >= 0 && fit->adam.beta_2 < 1)) return false;
   if (p->networks < 1 || p->networks > TG_LANES || p->first_network < 0) return false;
@@ -158,7 +159,9 @@ int32_t tg_activate(int32_t instruction_set, int32_t activation, int64_t count, 
   return TG_OK;
 }
 
-void tg_philox(const uint32_t *counter, const uint32_t *key, uint32_t *out) {
-  const Philox random = philox({{counter[0], counter[1], counter[2], counter[3]}}, key[0], key[1]);
-  for (int i = 0; i < 4; ++i) out[i] = random.word[i];
+void tg_random(uint64_t seed, uint32_t network, uint32_t epoch, uint32_t purpose, uint32_t first_block, uint32_t *out) {
+  RandomBlocks random;
+  philox(first_block, network, epoch, purpose, seed, &random);
+  for (int b = 0; b < kBlocks; ++b)
+    for (int i = 0; i < 4; ++i) out[b * 4 + i] = random.word[i][b];
 }

@@ -74,7 +74,8 @@ typedef struct tg_adam {
 typedef struct tg_fit {
   tg_adam adam;
   uint64_t seed;
-  int64_t epochs;        /* train until this many epochs are done, counted from the first */
+  int64_t first_epoch;   /* epochs trained before this fit: the key of the shuffles goes on from here */
+  int64_t epochs;        /* to train in this fit */
   int64_t batch_size;    /* windows */
   int32_t shuffle;       /* 0 or 1 */
   int64_t slice_batches; /* return after this many batches; 0: no such limit */
@@ -88,7 +89,7 @@ typedef struct tg_progress {
   int32_t networks;
   int64_t epoch; /* the next batch to train: its epoch … */
   int64_t batch; /* … and its number in the epoch */
-  double beta_1_power;
+  double beta_1_power; /* beta_1 to the number of steps taken */
   double beta_2_power;
   double loss_sum[TG_LANES]; /* over the windows of the epoch so far */
   float *weights;            /* (networks, P) */
@@ -122,8 +123,10 @@ TG_API int32_t tg_train(int32_t instruction_set, const tg_network *network, cons
 /* out[i] = activation(x[i]), as the cells compute it. */
 TG_API int32_t tg_activate(int32_t instruction_set, int32_t activation, int64_t count, const float *x, float *out);
 
-/* out (4,) = Philox 4x32 with ten rounds of counter (4,) under key (2,). */
-TG_API void tg_philox(const uint32_t *counter, const uint32_t *key, uint32_t *out);
+/* out (16, 4) = sixteen blocks of Philox 4x32-10 from first_block on. The counter is (block, network, epoch,
+ * purpose), the key is the seed. */
+TG_API void tg_random(uint64_t seed, uint32_t network, uint32_t epoch, uint32_t purpose, uint32_t first_block,
+                      uint32_t *out);
 
 #ifdef __cplusplus
 }

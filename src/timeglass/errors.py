@@ -1,0 +1,59 @@
+"""Everything that Timeglass raises on purpose.
+
+    TimeglassError
+    ├── InputError        what was given cannot be used (exit code 2)
+    │   ├── DataError     a file, an address or a value in it
+    │   ├── OptionError   an argument or option outside its range
+    │   └── ShapeError    arrays or layers that do not fit together
+    ├── EngineError       the engine asked for is not on this machine (exit code 2)
+    └── DivergenceError   training met a value that is not finite (exit code 1)
+
+Each message says what was received, what was expected, where, and what to do. `InputError` is a
+`ValueError` too, so that code written for Keras or NumPy catches it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DataError",
+    "DivergenceError",
+    "EngineError",
+    "InputError",
+    "OptionError",
+    "ShapeError",
+    "TimeglassError",
+]
+
+
+class TimeglassError(Exception):
+    """The root of the tree. `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class InputError(TimeglassError, ValueError):
+    """What was given cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(InputError):
+    """A file, an address or a value in it cannot be used; the message begins with its place."""
+
+
+class OptionError(InputError):
+    """An argument is outside its range; the message begins with its name."""
+
+
+class ShapeError(InputError):
+    """Arrays or layers do not fit together; the message gives both shapes."""
+
+
+class EngineError(TimeglassError):
+    """The engine asked for is not on this machine; the message says how to get it."""
+
+    exit_code = 2
+
+
+class DivergenceError(TimeglassError):
+    """Training met a loss or weight that is not finite; the message says when and what to change."""

@@ -1,0 +1,107 @@
+"""Finds, checks and loads the compiled kernel, and chooses its instruction set.
+
+The library stands beside this file. Two environment variables change that:
+`TIMEGLASS_KERNEL` names another library file, or is `none` for no kernel at all;
+`TIMEGLASS_INSTRUCTION_SET` forces one of baseline, avx2, avx512, neon.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from timeglass.errors import EngineError
+
+__all__ = ["ABI_VERSION", "INSTRUCTION_SETS", "KernelStatus", "Library", "kernel_status", "load"]
+
+ABI_VERSION = 1
+
+# In the order of enum tg_instruction_set.
+INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")
+_FASTEST_FIRST = ("avx512", "avx2", "neon", "baseline")
+
+
+@dataclass(frozen=True)
+class Library:
+    """A loaded kernel and the instruction set that its calls shall use."""
+
+    calls: ctypes.CDLL
+    path: Path
+    instruction_sets: tuple[str, ...]  # what this processor runs, fastest first
+    instruction_set: str
+
+    @property
+    def code(self) -> int:
+        return INSTRUCTION_SETS.index(self.instruction_set)
+
+
+@dataclass(frozen=True)
+class KernelStatus:
+    """Whether the compiled kernel runs here, and why (not)."""
+
+    library: Library | None
+    reason: str
+
+
+def _file_name() -> str:
+    return {"win32": "libtimeglass.dll", "darwin": "libtimeglass.dylib"}.get(sys.platform, "libtimeglass.so")
+
+
+def _instruction_set(available: tuple[str, ...]) -> str:
+    asked = os.environ.get("TIMEGLASS_INSTRUCTION_SET", "")
+    if asked and asked not in available:
+        raise EngineError(
+            f"TIMEGLASS_INSTRUCTION_SET={asked}: this kernel on this processor has {', '.join(available)}; "
+            "choose one of these or unset the variable"
+        )
+    return asked or available[0]
+
+
+@cache
+def _open(path: Path) -> tuple[ctypes.CDLL, tuple[str, ...]]:
+    try:
+        calls = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise EngineError(f"the kernel {path} does not load: {error}") from None
+    calls.tg_abi_version.restype = ctypes.c_int32
+    if calls.tg_abi_version() != ABI_VERSION:
+        raise EngineError(
+            f"the kernel {path} speaks version {calls.tg_abi_version()} of the interface, this package {ABI_VERSION}: "
+            "install Timeglass again"
+        )
+    calls.tg_instruction_sets.restype = ctypes.c_uint32
+    bits = calls.tg_instruction_sets()
+    return calls, tuple(name for name in _FASTEST_FIRST if bits >> INSTRUCTION_SETS.index(name) & 1)
+
+
+def load() -> Library:
+    """The kernel of this installation; `EngineError` says why there is none."""
+    named = os.environ.get("TIMEGLASS_KERNEL", "")
+    if named == "none":
+        raise EngineError("TIMEGLASS_KERNEL=none asks for no compiled kernel")
+    path = Path(named) if named else Path(__file__).with_name(_file_name())
+    if not path.is_file():
+        raise EngineError(
+            f"no kernel at {path}"
+            if named
+            else "this installation has no compiled kernel: no C++ compiler was found, or it failed, when it was "
+            "installed; install GCC or Clang, then Timeglass again with `pip install --force-reinstall -v`"
+        )
+    calls, available = _open(path)
+    return Library(calls, path, available, _instruction_set(available))
+
+
+def kernel_status() -> KernelStatus:
+    """What `timeglass info` shows: the kernel, or the reason for its absence."""
+    try:
+        library = load()
+    except EngineError as error:
+        return KernelStatus(None, str(error))
+    forced = "TIMEGLASS_INSTRUCTION_SET" in os.environ and os.environ["TIMEGLASS_INSTRUCTION_SET"]
+    return KernelStatus(
+        library, "asked for by TIMEGLASS_INSTRUCTION_SET" if forced else "the fastest that this processor runs"
+    )

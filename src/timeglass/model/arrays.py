@@ -1,0 +1,58 @@
+"""Checks the arrays that users hand over and brings them into the engines' form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from timeglass.errors import InputError, ShapeError
+from timeglass.network.architecture import Architecture
+
+__all__ = ["as_targets", "as_windows"]
+
+Floats = NDArray[np.float32]
+
+
+def _as_floats(name: str, values: ArrayLike) -> Floats:
+    try:
+        array = np.asarray(values)
+        floats = np.ascontiguousarray(array, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: expected numbers in an array, got {type(values).__name__}") from None
+    if not np.isfinite(floats).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(floats))[0])
+        value: Any = array[place]
+        raise InputError(
+            f"{name}{list(place)} is {value}, which float32 cannot hold as a finite number: "
+            "remove or replace missing values, and scale large ones"
+        )
+    return floats
+
+
+def as_windows(architecture: Architecture, x: ArrayLike) -> Floats:
+    """x as (N, T, F); (N, T) is taken as one feature."""
+    floats = _as_floats("x", x)
+    if floats.ndim == 2 and architecture.features == 1:
+        floats = floats[:, :, None]
+    if floats.ndim != 3 or floats.shape[1:] != (architecture.time_steps, architecture.features):
+        raise ShapeError(
+            f"x: expected windows of shape (N, {architecture.time_steps}, {architecture.features}), got {floats.shape}"
+        )
+    if len(floats) == 0:
+        raise ShapeError("x: expected at least one window, got none")
+    return floats
+
+
+def as_targets(architecture: Architecture, y: ArrayLike, windows: int) -> Floats:
+    """y as (N, …) of the network's output shape; (N,) is taken as one value for each window."""
+    floats = _as_floats("y", y)
+    if floats.ndim == 1 and architecture.output_shape == (1,):
+        floats = floats[:, None]
+    if floats.shape[1:] != architecture.output_shape:
+        expected = ", ".join(map(str, ("N", *architecture.output_shape)))
+        raise ShapeError(f"y: expected targets of shape ({expected}), got {floats.shape}")
+    if len(floats) != windows:
+        raise ShapeError(f"x has {windows} windows, y has {len(floats)}: give one target for each window")
+    return floats

@@ -1,0 +1,60 @@
+"""Shows a fit on its way: a progress bar where there is a terminal, plain lines where there is a log."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from timeglass.errors import OptionError
+from timeglass.model.history import History
+from timeglass.train.engine import OnProgress
+
+__all__ = ["Reporter"]
+
+
+class Reporter:
+    """`verbose`: 0 silent, 1 or "auto" a bar on standard error if that is a terminal, 2 a line for each epoch."""
+
+    def __init__(self, verbose: int | str, epochs: int, steps: int, on_progress: OnProgress | None) -> None:
+        if verbose not in (0, 1, 2, "auto"):
+            raise OptionError(f"verbose: expected 0, 1, 2 or 'auto', got {verbose!r}")
+        self._verbose = 1 if verbose == "auto" else verbose
+        self._steps = epochs * steps
+        self._on_progress = on_progress
+        self._bar: Any = None
+
+    def __enter__(self) -> Reporter:
+        if self._verbose == 1 and sys.stderr is not None and sys.stderr.isatty():
+            from tqdm import tqdm  # its start-up is only paid where a bar is drawn
+
+            self._bar = tqdm(total=self._steps, unit="batch", leave=True, file=sys.stderr)
+        return self
+
+    def on_progress(self, share: float) -> None:
+        if self._bar is not None:
+            self._bar.update(round(share * self._steps) - self._bar.n)
+        if self._on_progress is not None:
+            self._on_progress(share)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def epochs(self, history: History) -> None:
+        """With verbose 2, one line for each epoch; of many networks the median and the range."""
+        if self._verbose != 2:
+            return
+        for epoch in history.epoch:
+            shown = " - ".join(f"{name}: {self._loss(losses[epoch])}" for name, losses in history.history.items())
+            print(f"Epoch {epoch + 1}/{len(history.epoch)} - {shown}")
+
+    @staticmethod
+    def _loss(loss: Any) -> str:
+        if np.ndim(loss) == 0:
+            return f"{loss:.4g}"
+        return f"{np.median(loss):.4g} ({np.min(loss):.4g} … {np.max(loss):.4g})"

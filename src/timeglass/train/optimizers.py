@@ -1,0 +1,63 @@
+"""The optimisers, with Keras's formulas, names and defaults."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.errors import OptionError
+
+__all__ = ["Adam", "adam_step", "optimizer_of"]
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam: steps scaled by running means of the gradient and of its square.
+
+    m += (g - m)(1 - beta_1),  v += (g² - v)(1 - beta_2),
+    w -= learning_rate · sqrt(1 - beta_2^t) / (1 - beta_1^t) · m / (sqrt(v) + epsilon)
+
+    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, with the bias
+    corrections in the rate and epsilon outside the root, as Keras has it.
+
+    >>> Adam()
+    Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07)
+    """
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise OptionError(f"Adam learning_rate: expected a finite number above 0, got {self.learning_rate!r}")
+        for name in ("beta_1", "beta_2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise OptionError(f"Adam {name}: expected a number from 0 to below 1, got {getattr(self, name)!r}")
+        if not (math.isfinite(self.epsilon) and self.epsilon >= 0):
+            raise OptionError(f"Adam epsilon: expected a finite number of at least 0, got {self.epsilon!r}")
+
+
+def optimizer_of(optimizer: str | Adam) -> Adam:
+    """The optimiser itself, from its value or its Keras name."""
+    if isinstance(optimizer, Adam):
+        return optimizer
+    if isinstance(optimizer, str) and optimizer.lower() == "adam":
+        return Adam()
+    raise OptionError(f"optimizer: expected 'adam' or an Adam(...), got {optimizer!r}")
+
+
+def adam_step(adam: Adam, powers: tuple[float, float], dw: Floats, w: Floats, m: Floats, v: Floats) -> None:
+    """One step in place; `powers` are beta_1^t and beta_2^t, t counting this step."""
+    real = w.dtype.type
+    rate = real(adam.learning_rate * math.sqrt(1.0 - powers[1]) / (1.0 - powers[0]))
+    m += (dw - m) * real(1.0 - adam.beta_1)
+    v += (dw * dw - v) * real(1.0 - adam.beta_2)
+    w -= m * rate / (np.sqrt(v) + real(adam.epsilon))

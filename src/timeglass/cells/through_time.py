@@ -27,9 +27,7 @@ def forward(x: Array, w: simple_rnn.Weights, f: Activation) -> Array:
     return h
 
 
-def backward(
-    dh: Array, x: Array, h: Array, w: simple_rnn.Weights, f: Activation
-) -> tuple[Array, simple_rnn.Weights]:
+def backward(dh: Array, x: Array, h: Array, w: simple_rnn.Weights, f: Activation) -> tuple[Array, simple_rnn.Weights]:
     """dx (T, …, N, F) and the sums over time of dwx, dwh, dbh.
 
     dh (T, …, N, H) is what the output asks of each h_1 … h_T by itself; what a step owes to the

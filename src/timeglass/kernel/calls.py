@@ -166,9 +166,7 @@ def predict(library: Library, network: NetworkCode, weights: Floats, x: Floats) 
     return out
 
 
-def gradients(
-    library: Library, network: NetworkCode, weights: Floats, x: Floats, y: Floats
-) -> tuple[Floats, Floats]:
+def gradients(library: Library, network: NetworkCode, weights: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Mean squared errors (L,) over windows x (N, T, F), y (N, K), and their gradients (L, P)."""
     at = _pointer(weights, np.float32, (len(weights), count_weights(library, network)))
     losses, out = np.empty(len(weights), dtype=np.float32), np.empty_like(weights)

@@ -30,9 +30,7 @@ def _check_activation(layer: str, activation: str | None) -> None:
 
 
 def _check_input_shape(layer: str, shape: Sequence[int] | None) -> None:
-    if shape is not None and not (
-        len(shape) == 2 and all(isinstance(size, Integral) and size >= 1 for size in shape)
-    ):
+    if shape is not None and not (len(shape) == 2 and all(isinstance(size, Integral) and size >= 1 for size in shape)):
         raise OptionError(f"{layer} input shape: expected (time steps, features), each at least 1, got {shape!r}")
 
 

@@ -17,7 +17,9 @@ __all__ = ["NumpyEngine", "loss_and_gradient"]
 Floats = NDArray[np.floating]
 
 
-def loss_and_gradient(architecture: Architecture, weights: Floats, x: Floats, y: Floats, loss: str) -> tuple[Floats, Floats]:
+def loss_and_gradient(
+    architecture: Architecture, weights: Floats, x: Floats, y: Floats, loss: str
+) -> tuple[Floats, Floats]:
     """The loss (L,) of windows x (L or 1, N, T, F), y (L or 1, N, …), and its gradient (L, P)."""
     values = chain.forward(architecture, weights, x)
     forecasts = chain.output(architecture, values)
@@ -51,6 +53,8 @@ class NumpyEngine:
         state.count(task, powers)
         return losses
 
-    def predict(self, architecture: Architecture, weights: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(
+        self, architecture: Architecture, weights: NDArray[np.float32], x: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         values = chain.forward(architecture, weights, x[None])
         return np.ascontiguousarray(chain.output(architecture, values))

@@ -1,0 +1,163 @@
+"""Looks for what a forecasting set-up does wrong on its data. Each check is computed, whatever the data are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.prepare.scale import MinMaxScaler
+from timeglass.series.series import Series
+
+__all__ = [
+    "Finding",
+    "autocorrelation",
+    "check_baselines",
+    "check_cycle",
+    "check_output_range",
+    "check_scaler",
+    "check_unused_windows",
+]
+
+Array = NDArray[np.floating[Any]]
+
+# What an output activation cannot exceed, in scaled units.
+_UPPER_BOUNDS = {"tanh": 1.0, "sigmoid": 1.0}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: whether it found something, what in words, and the numbers behind the words."""
+
+    name: str
+    found: bool
+    sentence: str
+    numbers: dict[str, float | int | str | None]
+
+
+def check_scaler(series: Series, train_rows: int) -> Finding:
+    """Would a scaler fitted on the training rows alone be another one?"""
+    values, train = series.values, series.values[:train_rows]
+    row = int(values.argmax())
+    numbers: dict[str, float | int | str | None] = {
+        "maximum": float(values.max()), "maximum_at": series.label(row), "train_maximum": float(train.max()),
+        "minimum": float(values.min()), "train_minimum": float(train.min()),
+    }  # fmt: skip
+    seen = [end for end in ("maximum", "minimum") if numbers[end] != numbers[f"train_{end}"]]
+    if not seen:
+        return Finding("scaler_saw_test", False, "The scaler's limits both lie in the training part.", numbers)
+    test_reach = (values[train_rows:].max() - train.min()) / np.ptp(train) if np.ptp(train) > 0 else np.inf
+    numbers["test_maximum_on_train_scale"] = float(test_reach)
+    if "maximum" in seen:
+        what = f"its maximum {values.max():g} ({series.label(row)}) is a test value, the training part's is {train.max():g}"
+    else:
+        low = int(values.argmin())
+        what = f"its minimum {values.min():g} ({series.label(low)}) is a test value, the training part's is {train.min():g}"
+    sentence = f"The scaler saw the test part: {what}. Fitted on the training part, it would take the test part up to {test_reach:.3f}."
+    return Finding("scaler_saw_test", True, sentence, numbers)
+
+
+def autocorrelation(values: Array, lags: int) -> Array:
+    """(lags + 1,): the usual estimate, from 1 at lag 0; zeros for a constant series.
+
+    G. E. P. Box, G. M. Jenkins, "Time series analysis", 1970, section 2.1.5.
+    """
+    centred = values - values.mean()
+    total = float(centred @ centred)
+    if total == 0:
+        return np.zeros(lags + 1)
+    return np.array([centred[: len(values) - lag] @ centred[lag:] for lag in range(lags + 1)]) / total
+
+
+def _first_return(r: Array) -> int | None:
+    """The lag of the highest autocorrelation after the first trough below zero, if it is a positive peak."""
+    below = np.flatnonzero(r < 0)
+    if len(below) == 0:
+        return None
+    lag = int(below[0] + np.argmax(r[below[0] :]))
+    inside = 0 < lag < len(r) - 1
+    return lag if inside and r[lag] > 0 and r[lag] >= max(r[lag - 1], r[lag + 1]) else None
+
+
+def check_cycle(train: Array, period: int) -> Finding:
+    """Is there a cycle of as many rows as a window holds, which is the reason to choose that length?
+
+    A cycle shows as a peak of the autocorrelation: at that lag it is higher than half a period before and after.
+    """
+    lags = min(len(train) // 2, max(20 * period, 60))
+    r = autocorrelation(train, lags)
+    half = max(1, period // 2)
+    if lags < period + half:
+        return Finding("claimed_cycle", False, f"Too few rows to look for a cycle of {period}.", {"period": period})
+    around = float(max(r[period - half], r[period + half]))
+    peak = _first_return(r)
+    numbers: dict[str, float | int | str | None] = {
+        "period": period, "autocorrelation": float(r[period]), "autocorrelation_around": around,
+        "peak": peak, "autocorrelation_at_peak": None if peak is None else float(r[peak]),
+    }  # fmt: skip
+    if r[period] > around and r[period] > 0:
+        return Finding(
+            "claimed_cycle", False, f"There is a cycle of {period} rows: autocorrelation {r[period]:.2f}.", numbers
+        )
+    elsewhere = "" if peak is None else f"; it peaks again near lag {peak} ({r[peak]:.2f})"
+    sentence = (
+        f"There is no cycle of {period} rows: the autocorrelation just falls through lag {period} "
+        f"({r[period - half]:.2f}, {r[period]:.2f}, {r[period + half]:.2f} at lags {period - half}, {period}, {period + half})"
+        f"{elsewhere}."
+    )
+    return Finding("claimed_cycle", True, sentence, numbers)
+
+
+def check_unused_windows(used: int, possible: int, weights: int) -> Finding:
+    """How many of the training part's windows does the network see?"""
+    numbers: dict[str, float | int | str | None] = {"used": used, "possible": possible, "weights": weights}
+    if used >= possible:
+        return Finding("unused_windows", False, f"All {possible:,} training windows are used.", numbers)
+    sentence = (
+        f"{used:,} of {possible:,} possible training windows are used ({used / possible:.0%}): windows that do not "
+        f"overlap leave the rest out, and {weights} weights rest on {used:,} targets."
+    )
+    return Finding("unused_windows", True, sentence, numbers)
+
+
+def check_output_range(activation: str, scaler: MinMaxScaler, train_scaler: MinMaxScaler, test: Array) -> Finding:
+    """Can the network's output reach every value that may come?"""
+    bound = _UPPER_BOUNDS.get(activation)
+    if bound is None:
+        return Finding("output_bounded", False, f"A {activation} output has no upper limit.", {"limit": None})
+    limit, honest = (float(s.inverse_transform(np.array(bound))) for s in (scaler, train_scaler))
+    beyond = int((test > honest).sum())
+    numbers: dict[str, float | int | str | None] = {
+        "limit": limit, "limit_on_train_scale": honest, "test_values_beyond_train_limit": beyond,
+    }  # fmt: skip
+    sentence = (
+        f"A {activation} output cannot exceed {limit:g}, the highest value in the file: no new record can be forecast."
+    )
+    if beyond:
+        sentence += (
+            f" With the scaler fitted on the training part the limit is {honest:g}, "
+            f"and {beyond} test {'value lies' if beyond == 1 else 'values lie'} beyond it."
+        )
+    return Finding("output_bounded", True, sentence, numbers)
+
+
+def check_baselines(outcome: str, forecast: float, rivals: dict[str, float]) -> Finding:
+    """Does a forecast that costs nothing do as well? `rivals` are the baselines' test RMSE by title."""
+    title, best = min(rivals.items(), key=lambda item: item[1])
+    numbers: dict[str, float | int | str | None] = {
+        "ensemble": forecast,
+        "best_baseline": best,
+        "best_baseline_name": title,
+    }
+    if outcome == "better" and forecast < best:
+        return Finding("no_better_than_nothing", False, "No baseline does as well as the ensemble.", numbers)
+    lower = [name for name, error in rivals.items() if error <= forecast]
+    which = (
+        f"{len(lower)} of {len(rivals)} baselines have a lower test RMSE"
+        if lower
+        else "no baseline has a lower test RMSE"
+    )
+    sentence = f"The network is not shown to beat no network: {which}; the best is '{title}', {best:.4f} against {forecast:.4f}."
+    return Finding("no_better_than_nothing", True, sentence, numbers)

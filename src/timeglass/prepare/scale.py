@@ -1,0 +1,49 @@
+"""Scaling to 0 … 1, with its inverse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.errors import InputError
+
+__all__ = ["MinMaxScaler"]
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class MinMaxScaler:
+    """(value - low) / (high - low).
+
+    >>> scaler = MinMaxScaler.fit(np.array([10.0, 30.0]))
+    >>> scaler.transform(np.array([20.0])), scaler.inverse_transform(np.array([0.5]))
+    (array([0.5]), array([20.]))
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def fit(cls, values: Array) -> MinMaxScaler:
+        """Takes the smallest and the largest of `values`; an `InputError` where they are the same."""
+        low, high = float(values.min()), float(values.max())
+        if low == high:
+            raise InputError(f"all {len(values)} values are {low:g}: no variation, nothing to learn")
+        if not np.isfinite(high - low):
+            raise InputError(f"the values reach from {low:g} to {high:g}: too far apart for a double")
+        return cls(low, high)
+
+    @property
+    def range(self) -> float:
+        """One scaled unit in original ones: an error is scaled by this alone."""
+        return self.high - self.low
+
+    def transform(self, values: Array) -> Array:
+        return (values - self.low) / self.range
+
+    def inverse_transform(self, scaled: Array) -> Array:
+        return scaled * self.range + self.low

@@ -1,0 +1,44 @@
+"""One time series, with its dates and the place that each value came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Series"]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values in time order, all finite.
+
+    `dates` is None where the file has none that can be read. `lines` holds the line of each value in
+    its file, from 1. `notes` says in plain words what the reader decided by itself.
+    """
+
+    values: NDArray[np.float64]  # (rows,)
+    dates: NDArray[np.datetime64] | None  # (rows,), in months or days
+    lines: NDArray[np.int64]  # (rows,)
+    name: str  # the value column's
+    source: str  # file name or address
+    sha256: str  # of the file's bytes
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def monthly(self) -> bool:
+        """Whether the rows are consecutive months."""
+        return self.dates is not None and np.datetime_data(self.dates.dtype)[0] == "M"
+
+    def label(self, row: int) -> str:
+        """What a row is called in messages: its date, or its number from 1."""
+        return str(self.dates[row]) if self.dates is not None else f"row {row + 1}"
+
+    def axis(self) -> NDArray[Any]:
+        """What a plot has along its time axis: the dates, or the rows' numbers from 1."""
+        return self.dates if self.dates is not None else np.arange(1, len(self) + 1)

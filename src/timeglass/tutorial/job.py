@@ -1,0 +1,220 @@
+"""The tutorial's forecasting job, whole: series, windows, networks, errors, proof, verdict, findings.
+
+`plan_job` reads and says what will be done; `run_job` does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.errors import InputError, OptionError
+from timeglass.evaluate import audit
+from timeglass.evaluate.baselines import Baseline, baselines
+from timeglass.evaluate.metrics import root_mean_squared_error
+from timeglass.evaluate.verdict import Verdict, judge
+from timeglass.explain.proof import Proof, prove
+from timeglass.model.sequential import Sequential
+from timeglass.network.layers import Dense, Input, SimpleRNN
+from timeglass.prepare.scale import MinMaxScaler
+from timeglass.prepare.windows import Windows, count_windows, cut_windows
+from timeglass.series.bundled import SUNSPOTS
+from timeglass.series.read import read_series
+from timeglass.series.series import Series
+from timeglass.show.picture import ForecastPicture, forecast_picture
+from timeglass.train.engines import ENGINES
+
+__all__ = ["JobOptions", "JobPlan", "JobResult", "Scores", "plan_job", "run_job"]
+
+Array = NDArray[np.floating[Any]]
+
+# The fewest windows of a part: two, or there is nothing to resample and no spread.
+_FEWEST_WINDOWS = 2
+_MOST_NETWORKS = 65_536
+_MOST_UNITS = 1_024
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """The tutorial's settings unless changed. Each is checked when the value is made."""
+
+    split: float = 0.8
+    time_steps: int = 12
+    hidden_units: int = 3
+    epochs: int = 20
+    networks: int = 16
+    seed: int = 0
+    engine: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.split < 1:
+            raise OptionError(f"--split {self.split}: expected a share between 0 and 1, such as 0.8")
+        limits = {"time_steps": 100_000, "hidden_units": _MOST_UNITS, "epochs": 1_000_000, "networks": _MOST_NETWORKS}
+        for name, most in limits.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= value <= most:
+                option = "--" + name.replace("_", "-")
+                raise OptionError(f"{option} {value}: expected a whole number from 1 to {most:,}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**64:
+            raise OptionError(f"--seed {self.seed}: expected a whole number from 0 to 2**64 - 1")
+        if self.engine is not None and self.engine not in ENGINES:
+            raise OptionError(f"--engine {self.engine}: expected one of {', '.join(ENGINES)}")
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """What will be done: the series scaled as the tutorial does, over all its rows, split and cut into windows."""
+
+    series: Series
+    options: JobOptions
+    scaler: MinMaxScaler
+    parts: tuple[Array, Array]  # scaled values of the training and the test part
+    windows: tuple[Windows, Windows]  # of both parts, not overlapping
+    model: Sequential
+
+    @property
+    def train_rows(self) -> int:
+        return len(self.parts[0])
+
+
+@dataclass(frozen=True)
+class Scores:
+    """RMSE over one part's windows, in scaled units: of the networks one by one and of their mean forecast."""
+
+    networks: Array  # (L,)
+    ensemble: float
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.networks))
+
+    @property
+    def best(self) -> float:
+        return float(self.networks.min())
+
+    @property
+    def worst(self) -> float:
+        return float(self.networks.max())
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """Everything that came out. Pairs are (training part, test part)."""
+
+    plan: JobPlan
+    fit_seconds: float
+    losses: Array  # (L, epochs)
+    forecasts: tuple[Array, Array]  # (L, windows), scaled
+    scores: tuple[Scores, Scores]
+    baselines: list[Baseline]
+    verdict: Verdict
+    proof: Proof
+    proved: tuple[int, int]  # the network and the test window whose forecast is shown
+    findings: list[audit.Finding]
+    picture: ForecastPicture
+
+
+def _fewest_rows(options: JobOptions) -> int:
+    """The fewest rows that give both parts enough windows."""
+    part = _FEWEST_WINDOWS * options.time_steps + 1
+    rows = int(np.ceil(max(part / options.split, part / (1 - options.split))))
+    while int(rows * options.split) < part or rows - int(rows * options.split) < part:
+        rows += 1
+    return rows
+
+
+def _check_length(series: Series, options: JobOptions) -> None:
+    steps, rows = options.time_steps, len(series)
+    train = int(rows * options.split)
+    if min(count_windows(part, steps, steps) for part in (train, rows - train)) >= _FEWEST_WINDOWS:
+        return
+    setting = f"--time-steps {steps} and --split {options.split:g}"
+    raise InputError(
+        f"{series.source}: {rows} row{'s' * (rows != 1)}, {train} to train on and {rows - train} to test; with {setting} "
+        f"at least {_fewest_rows(options):,} are needed ({_FEWEST_WINDOWS} windows in each part): "
+        "give more rows, fewer time steps or another split"
+    )
+
+
+def plan_job(options: JobOptions, data: str | None = None, *, private: bool = False) -> JobPlan:
+    """Reads `data` (a file or address; the bundled sunspots for None) and prepares all but the training."""
+    series = read_series(str(SUNSPOTS) if data is None else data, private=private)
+    _check_length(series, options)
+    try:
+        scaler = MinMaxScaler.fit(series.values)
+    except InputError as error:
+        raise InputError(f"{series.source}: column {series.name!r}: {error}") from None
+    scaled = scaler.transform(series.values)
+    rows = int(len(series) * options.split)
+    parts = scaled[:rows], scaled[rows:]
+    train, test = (cut_windows(part, options.time_steps, stride=options.time_steps) for part in parts)
+    layers = [Input((options.time_steps, 1)), SimpleRNN(options.hidden_units), Dense(1, activation="tanh")]
+    model = Sequential(layers, networks=options.networks, seed=options.seed, engine=options.engine)
+    return JobPlan(series, options, scaler, parts, (train, test), model)
+
+
+def run_job(plan: JobPlan, *, verbose: int | str = 0) -> JobResult:
+    """Trains the networks and works out all that the job reports."""
+    model, (train, test) = plan.model, plan.windows
+    model.compile(optimizer="adam", loss="mean_squared_error")
+    history = model.fit(train.x[..., None], train.y, epochs=plan.options.epochs, batch_size=1, verbose=verbose)
+    both = np.concatenate([train.x, test.x])[..., None].astype(np.float32)
+    forecasts = model.predict(both).reshape(plan.options.networks, len(both))
+    pair = forecasts[:, : len(train.y)], forecasts[:, len(train.y) :]
+    scores = _scores(train.y, pair[0]), _scores(test.y, pair[1])
+    every = cut_windows(plan.parts[0], plan.options.time_steps, stride=1)
+    rivals = baselines(plan.parts, plan.windows, every, monthly=plan.series.monthly)
+    verdict = judge(test.y, pair[1].mean(axis=0), rivals[0].test, seed=plan.options.seed)
+    proof = prove(model.architecture, model.weights, both, forecasts[:, :, None])
+    typical = int(np.argsort(scores[0].networks, kind="stable")[(plan.options.networks - 1) // 2])
+    losses = np.reshape(np.array(history.history["loss"]), (plan.options.epochs, -1)).T
+    return JobResult(
+        plan, history.params["seconds"], losses, pair, scores, rivals, verdict, proof,
+        (typical, len(both) - 1), _findings(plan, every, scores[1], rivals, verdict), _picture(plan, pair),
+    )  # fmt: skip
+
+
+def _scores(actual: Array, forecasts: Array) -> Scores:
+    mean = forecasts.mean(axis=0, dtype=np.float64)
+    return Scores(root_mean_squared_error(actual, forecasts), float(root_mean_squared_error(actual, mean)))
+
+
+def _test_error(plan: JobPlan, rival: Baseline) -> float:
+    known = ~np.isnan(rival.test)
+    return float(root_mean_squared_error(plan.windows[1].y[known], rival.test[known]))
+
+
+def _findings(
+    plan: JobPlan, every: Windows, test: Scores, rivals: list[Baseline], verdict: Verdict
+) -> list[audit.Finding]:
+    train_values = plan.series.values[: plan.train_rows]
+    test_values = plan.series.values[plan.train_rows :]
+    errors = {rival.title: _test_error(plan, rival) for rival in rivals if not np.isnan(rival.test).all()}
+    last = plan.model.architecture.layers[-1]
+    found = [
+        audit.check_baselines(verdict.outcome, test.ensemble, errors),
+        audit.check_scaler(plan.series, plan.train_rows),
+        audit.check_cycle(train_values, plan.options.time_steps),
+        audit.check_unused_windows(len(plan.windows[0].y), len(every.y), plan.model.count_params()),
+    ]
+    if np.ptp(train_values) > 0:
+        own = MinMaxScaler.fit(train_values)
+        found.append(audit.check_output_range(last.activation, plan.scaler, own, test_values))
+    return found
+
+
+def _picture(plan: JobPlan, forecasts: tuple[Array, Array]) -> ForecastPicture:
+    axis, (train, test) = plan.series.axis(), plan.windows
+    rows = np.concatenate([train.target_rows, test.target_rows + plan.train_rows])
+    return forecast_picture(
+        axis[rows],
+        plan.series.values[rows],
+        plan.scaler.inverse_transform(np.concatenate(forecasts, axis=1).astype(np.float64)),
+        split=axis[plan.train_rows],
+        train_windows=len(train.y),
+        names=(plan.series.name, "Date" if plan.series.dates is not None else "Row"),
+    )

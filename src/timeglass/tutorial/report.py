@@ -1,0 +1,215 @@
+"""The job's plan and result in plain lines, and as one JSON object."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from timeglass.evaluate.baselines import Baseline
+from timeglass.evaluate.metrics import root_mean_squared_error
+from timeglass.series.bundled import SUNSPOTS
+from timeglass.show.table import table_lines
+from timeglass.tutorial.job import JobPlan, JobResult, Scores
+
+__all__ = ["plan_lines", "result_json", "result_lines"]
+
+_NAMES = ("median", "best", "worst", "ensemble")
+_LABEL = 10  # columns of the label before each entry
+
+
+def _entry(label: str, text: str, width: int) -> list[str]:
+    """A label and its text, the text's further lines set in."""
+    filler = textwrap.TextWrapper(
+        width, initial_indent=label.ljust(_LABEL), subsequent_indent=" " * _LABEL, break_on_hyphens=False
+    )
+    return filler.wrap(text)
+
+
+def _source(plan: JobPlan) -> str:
+    return "the bundled sunspots.csv" if plan.series.source == str(SUNSPOTS) else plan.series.source
+
+
+def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:
+    """What the job is about to do."""
+    series, options, (train, test) = plan.series, plan.options, plan.windows
+    network = " → ".join(
+        f"{type(p.layer).__name__} {p.layer.units} {p.activation}" for p in plan.model.architecture.layers
+    )
+    first, last = series.label(0), series.label(len(series) - 1)
+    entries = [
+        ("Data", f"{_source(plan)}, column {series.name}: {len(series):,} rows, {first} to {last}"),
+        *(("", f"note: {note}") for note in series.notes),
+        (
+            "Split",
+            f"{options.split:.0%} to train, the rest to test: {len(plan.parts[0]):,} and {len(plan.parts[1]):,} rows; "
+            f"the test part begins at {series.label(plan.train_rows)}",
+        ),
+        (
+            "Windows",
+            f"{options.time_steps} steps and the value after them, not overlapping: "
+            f"{len(train.y):,} to train, {len(test.y):,} to test",
+        ),
+        ("Network", f"{network}, {plan.model.count_params():,} weights"),
+        (
+            "Training",
+            f"{options.networks:,} networks, each with its own start and shuffle: {options.epochs:,} epochs, "
+            f"batch size 1, Adam, mean squared error; seed {options.seed}",
+        ),
+    ]
+    return [line for label, text in entries for line in _entry(label, text, width)]
+
+
+def _baseline_errors(result: JobResult, rival: Baseline) -> tuple[float, float]:
+    """RMSE of both parts in scaled units, over the windows for which the baseline has a forecast."""
+    errors = []
+    for windows, forecast in zip(result.plan.windows, (rival.train, rival.test), strict=True):
+        known = ~np.isnan(forecast)
+        errors.append(float(root_mean_squared_error(windows.y[known], forecast[known])) if known.any() else math.nan)
+    return errors[0], errors[1]
+
+
+def _error_table(result: JobResult) -> list[str]:
+    unit = result.plan.scaler.range
+    titles = {
+        "median": f"median of {len(result.scores[0].networks)} networks",
+        "best": "best network",
+        "worst": "worst network",
+        "ensemble": "ensemble (mean of all)",
+    }
+    rows = [["RMSE", "train", "test", f"train, {result.plan.series.name}", f"test, {result.plan.series.name}"]]
+    pairs = [(titles[name], tuple(float(getattr(s, name)) for s in result.scores)) for name in _NAMES]
+    pairs += [(rival.title, _baseline_errors(result, rival)) for rival in result.baselines]
+    for title, errors in pairs:
+        scaled = [f"{error:.4f}" for error in errors]
+        original = [f"{error * unit:.4g}" for error in errors]
+        rows.append([title, *(("–" if cell == "nan" else cell) for cell in scaled + original)])
+    return table_lines(rows)
+
+
+def _proof_lines(result: JobResult) -> list[str]:
+    network, window = result.proved
+    proof, scaler = result.proof, result.plan.scaler
+    ours, theirs = float(proof.computation[network, window, 0]), float(proof.network[network, window, 0])
+    row = int(result.plan.windows[1].target_rows[-1]) + result.plan.train_rows
+    count = proof.network.size
+    verdict = "holds" if proof.holds else "FAILS"
+    original = float(scaler.inverse_transform(np.array(theirs)))
+    return [
+        f"Proof     forecast for {result.plan.series.label(row)} by network {network} ({original:.2f} {result.plan.series.name})",
+        f"          Prediction from network          {theirs:.9f}",
+        f"          Prediction from our computation  {ours:.9f}",
+        f"          largest difference of all {count:,} forecasts: {proof.max_abs_difference:.1e}; "
+        f"tolerance {proof.tolerance:.0e}: the proof {verdict}",
+    ]
+
+
+def _verdict_sentence(result: JobResult) -> str:
+    test = result.scores[1]
+    error = _baseline_errors(result, result.baselines[0])[1]
+    lower, many = int((test.networks < error).sum()), len(test.networks)
+    sentence = result.verdict.sentence("the ensemble" if many > 1 else "the network", "repeating the last value")
+    alone = (
+        f" Of the {many} networks taken alone, {lower} {'has' if lower == 1 else 'have'} a lower test RMSE than that."
+    )
+    return sentence + (alone if many > 1 else "")
+
+
+def result_lines(result: JobResult, *, width: int = 100) -> Iterator[str]:
+    """Time, errors, verdict, proof and findings."""
+    networks, epochs = result.plan.options.networks, result.plan.options.epochs
+    took = (
+        f"{networks:,} networks × {epochs:,} epochs in {result.fit_seconds:.4f} s (engine {result.plan.model.engine})"
+    )
+    yield from _entry("Trained", took, width)
+    yield ""
+    yield from _error_table(result)
+    yield ""
+    yield from _entry("Verdict", _verdict_sentence(result), width)
+    yield ""
+    yield from _proof_lines(result)
+    yield ""
+    noted = [finding for finding in result.findings if finding.found]
+    count = f"{len(noted)} of {len(result.findings)} checks of this set-up found something" + ":" * bool(noted)
+    yield from _entry("Noted", count, width)
+    for number, finding in enumerate(noted, 1):
+        yield from _entry(f"{number:>8}.", finding.sentence, width)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null stands for them."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _rmse(scores: tuple[Scores, Scores], unit: float) -> dict[str, dict[str, float]]:
+    return {
+        part: {name: float(getattr(s, name)) * unit for name in _NAMES}
+        for part, s in zip(("train", "test"), scores, strict=True)
+    }
+
+
+def result_json(result: JobResult, files: list[Path]) -> dict[str, Any]:
+    """Everything as one object of plain values. RMSE is in scaled units, `rmse_original` in the series' own."""
+    plan, unit = result.plan, result.plan.scaler.range
+    rivals = {}
+    for rival in result.baselines:
+        train, test = _baseline_errors(result, rival)
+        rivals[rival.key] = {
+            "title": rival.title, "train": train, "test": test,
+            "train_original": train * unit, "test_original": test * unit,
+        }  # fmt: skip
+    network, window = result.proved
+    options = plan.options
+    verdict = result.verdict
+    return _finite(
+        {
+            "source": _source(plan),
+            "sha256": plan.series.sha256,
+            "column": plan.series.name,
+            "rows": len(plan.series),
+            "first": plan.series.label(0),
+            "last": plan.series.label(len(plan.series) - 1),
+            "notes": list(plan.series.notes),
+            "split": {"share": options.split, "train": len(plan.parts[0]), "test": len(plan.parts[1])},
+            "windows": {"train": len(plan.windows[0].y), "test": len(plan.windows[1].y)},
+            "time_steps": options.time_steps,
+            "hidden_units": options.hidden_units,
+            "weights": plan.model.count_params(),
+            "networks": options.networks,
+            "epochs": options.epochs,
+            "seed": options.seed,
+            "engine": plan.model.engine,
+            "fit_seconds": result.fit_seconds,
+            "scale": {"low": plan.scaler.low, "high": plan.scaler.high},
+            "final_loss": [float(loss) for loss in result.losses[:, -1]],
+            "rmse": _rmse(result.scores, 1.0),
+            "rmse_original": _rmse(result.scores, unit),
+            "rmse_networks": {
+                "train": [float(e) for e in result.scores[0].networks],
+                "test": [float(e) for e in result.scores[1].networks],
+            },
+            "baselines": rivals,
+            "verdict": {
+                "outcome": verdict.outcome, "change": verdict.change, "low": verdict.low, "high": verdict.high,
+                "sentence": _verdict_sentence(result),
+            },
+            "proof": {
+                "network": network, "prediction_from_network": float(result.proof.network[network, window, 0]),
+                "prediction_from_computation": float(result.proof.computation[network, window, 0]),
+                "forecasts": result.proof.network.size, "max_abs_difference": result.proof.max_abs_difference,
+                "tolerance": result.proof.tolerance, "holds": result.proof.holds,
+            },
+            "findings": [
+                {"name": f.name, "found": f.found, "sentence": f.sentence, "numbers": f.numbers} for f in result.findings
+            ],
+            "files": [str(path) for path in files],
+        }
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Networks for the tests, with weights, windows and targets: each a function of its seed.
+
+A layer is written as its class's name and arguments, which mean the same in Timeglass and in Keras. Layers' weights
+keep a network's values near one, so that an absolute tolerance says as much for one network as for the next.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import timeglass
+from timeglass.kernel.library import Library, kernel_status
+from timeglass.network.architecture import Architecture
+
+LayerSpec = tuple[str, dict[str, Any]]
+Floats = NDArray[np.float32]
+
+KERNEL = kernel_status().library
+needs_kernel = pytest.mark.skipif(KERNEL is None, reason=f"no compiled kernel: {kernel_status().reason}")
+
+
+def with_instruction_set(name: str) -> Library:
+    """The kernel as it runs with that instruction set."""
+    assert KERNEL is not None
+    return replace(KERNEL, instruction_set=name)
+
+
+each_instruction_set = pytest.mark.parametrize(
+    "library",
+    [pytest.param(with_instruction_set(name), id=name) for name in KERNEL.instruction_sets]
+    if KERNEL
+    else [pytest.param(None, marks=needs_kernel)],
+)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers on windows of T time steps and F features; `seed` is its weights', windows' and targets'."""
+
+    time_steps: int  # T
+    features: int  # F
+    layers: tuple[LayerSpec, ...]
+    seed: int = 0
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture.of(self.own_layers(), time_steps=self.time_steps, features=self.features)
+
+    def own_layers(self) -> list[Any]:
+        """Timeglass's layers."""
+        return [getattr(timeglass, name)(**options) for name, options in self.layers]
+
+    def sequential(self, **options: Any) -> timeglass.Sequential:
+        """The Timeglass model, with its own initial weights."""
+        shape = timeglass.Input((self.time_steps, self.features))
+        return timeglass.Sequential([shape, *self.own_layers()], **options)
+
+    def _uniform(self, purpose: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        return np.random.default_rng([self.seed, purpose]).uniform(-1, 1, shape)
+
+    def weights(self, networks: int = 1) -> Floats:
+        """(L, P): uniform, matrices within ± 1/√rows, biases within ± 0.5."""
+        architecture = self.architecture
+        weights = self._uniform(0, (networks, architecture.weight_count))
+        for arrays in architecture.split(weights):
+            for array in arrays.values():
+                array *= 1 / np.sqrt(array.shape[1]) if array.ndim == 3 else 0.5
+        return weights.astype(np.float32)
+
+    def arrays(self) -> list[Floats]:
+        """The weights of one network as Keras's list."""
+        split = self.architecture.split(self.weights())
+        return [array[0] for arrays in split for array in arrays.values()]
+
+    def windows(self, count: int) -> Floats:
+        """x (N, T, F) within ± 1."""
+        return self._uniform(1, (count, self.time_steps, self.features)).astype(np.float32)
+
+    def targets(self, count: int) -> Floats:
+        """y (N, …) of the output's shape, within ± 0.8."""
+        return (0.8 * self._uniform(2, (count, *self.architecture.output_shape))).astype(np.float32)
+
+
+def rnn(units: int, activation: str = "tanh", **options: Any) -> LayerSpec:
+    return "SimpleRNN", {"units": units, "activation": activation, **options}
+
+
+def dense(units: int, activation: str = "linear", **options: Any) -> LayerSpec:
+    return "Dense", {"units": units, "activation": activation, **options}
+
+
+# Every activation, with and without bias, sequences between layers and at the end, layers above and below the eight
+# units up to which the kernel knows a size when it is compiled.
+NETWORKS = {
+    "tutorial": Network(12, 1, (rnn(3), dense(1, "tanh"))),
+    "linear": Network(4, 1, (rnn(2, "linear"), dense(1))),
+    "one unit": Network(5, 1, (rnn(1, "sigmoid"),)),
+    "stacked": Network(6, 2, (rnn(4, return_sequences=True), rnn(3, "relu"), dense(2))),
+    "sequences": Network(5, 3, (rnn(5, return_sequences=True), dense(2, "sigmoid"))),
+    "no bias": Network(4, 2, (rnn(3, use_bias=False), dense(2, "tanh", use_bias=False))),
+    "dense alone": Network(3, 2, (dense(4, "tanh"), dense(1))),
+    "dense below": Network(4, 2, (dense(3, "relu"), rnn(9, "sigmoid"), dense(3))),
+    "wide": Network(7, 5, (rnn(17, return_sequences=True), rnn(10), dense(12, "tanh"), dense(1))),
+}
+each_network = pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
+
+
+def random_network(seed: int) -> Network:
+    """A small network: T 1 … 8, F 1 … 3, one to four layers of 1 … 6 units, any activation, with or without bias."""
+    rng = np.random.default_rng([seed, 9])
+
+    def options() -> dict[str, Any]:
+        activation = ("linear", "tanh", "sigmoid", "relu")[rng.integers(4)]
+        return {"units": int(rng.integers(1, 7)), "activation": activation, "use_bias": bool(rng.random() < 0.8)}
+
+    below = [("Dense", options()) for _ in range(rng.integers(2))]
+    depth = int(rng.integers(1, 3))
+    sequences = [True] * (depth - 1) + [bool(rng.random() < 0.3)]
+    recurrent = [("SimpleRNN", {**options(), "return_sequences": sequence}) for sequence in sequences]
+    above = [("Dense", options()) for _ in range(rng.integers(2))]
+    time_steps, features = int(rng.integers(1, 9)), int(rng.integers(1, 4))
+    return Network(time_steps, features, (*below, *recurrent, *above), seed)
+
+
+def checksum(*arrays: Floats) -> int:
+    """Tells whether arrays drawn from a seed are still the same."""
+    return zlib.crc32(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))

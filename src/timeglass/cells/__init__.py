@@ -1,0 +1,1 @@
+"""The definition: one step of each cell in NumPy, forward directly above backward."""

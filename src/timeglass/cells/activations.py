@@ -6,14 +6,13 @@ One table, read by every engine, by the tracer and by the formulas.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from timeglass.types import Array
 
 __all__ = ["ACTIVATIONS", "Activation"]
-
-Array = NDArray[np.floating[Any]]
 
 
 class Activation(NamedTuple):

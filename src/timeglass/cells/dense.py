@@ -7,16 +7,12 @@ Axes: any leading axes (networks, time steps), then N windows, F input features,
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from timeglass.cells.activations import Activation
+from timeglass.types import Array
 
 __all__ = ["Weights", "step", "step_backward"]
-
-Array = NDArray[np.floating[Any]]
 
 
 class Weights(NamedTuple):
@@ -27,11 +23,11 @@ class Weights(NamedTuple):
 
 
 def step(x: Array, w: Weights, f: Activation) -> Array:
-    """y (…, N, K) from x (…, N, F)."""
+    """Y (…, N, K) from x (…, N, F)."""
     return f.f(x @ w.wy + w.by)  # (…, N, K)
 
 
 def step_backward(dy: Array, x: Array, y: Array, w: Weights, f: Activation) -> tuple[Array, Weights]:
-    """dx (…, N, F) and the gradients dwy, dby, from dy (…, N, K)."""
+    """Dx (…, N, F) and the gradients dwy, dby, from dy (…, N, K)."""
     dz = dy * f.derivative(y)  # (…, N, K)
     return dz @ w.wy.mT, Weights(x.mT @ dz, dz.sum(axis=-2, keepdims=True))

@@ -7,16 +7,12 @@ Axes: any leading axes (networks), then N windows, F input features, H hidden un
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from timeglass.cells.activations import Activation
+from timeglass.types import Array
 
 __all__ = ["Weights", "step", "step_backward"]
-
-Array = NDArray[np.floating[Any]]
 
 
 class Weights(NamedTuple):

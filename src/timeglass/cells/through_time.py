@@ -5,17 +5,13 @@ Axes: T time steps lead, then any leading axes (networks), N windows, F input fe
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.cells import simple_rnn
 from timeglass.cells.activations import Activation
+from timeglass.types import Array
 
 __all__ = ["backward", "forward"]
-
-Array = NDArray[np.floating[Any]]
 
 
 def forward(x: Array, w: simple_rnn.Weights, f: Activation) -> Array:
@@ -28,7 +24,7 @@ def forward(x: Array, w: simple_rnn.Weights, f: Activation) -> Array:
 
 
 def backward(dh: Array, x: Array, h: Array, w: simple_rnn.Weights, f: Activation) -> tuple[Array, simple_rnn.Weights]:
-    """dx (T, …, N, F) and the sums over time of dwx, dwh, dbh.
+    """Dx (T, …, N, F) and the sums over time of dwx, dwh, dbh.
 
     dh (T, …, N, H) is what the output asks of each h_1 … h_T by itself; what a step owes to the
     steps after it is added here (backpropagation through time).

@@ -1,0 +1,1 @@
+"""Metrics, baselines, verdict, audit: how good a forecast is, and against what."""

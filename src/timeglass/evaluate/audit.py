@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.series.series import Series
+from timeglass.types import Array
 
 __all__ = [
     "Finding",
@@ -20,8 +19,6 @@ __all__ = [
     "check_scaler",
     "check_unused_windows",
 ]
-
-Array = NDArray[np.floating[Any]]
 
 # What an output activation cannot exceed, in scaled units.
 _UPPER_BOUNDS = {"tanh": 1.0, "sigmoid": 1.0}
@@ -51,11 +48,13 @@ def check_scaler(series: Series, train_rows: int) -> Finding:
     test_reach = (values[train_rows:].max() - train.min()) / np.ptp(train) if np.ptp(train) > 0 else np.inf
     numbers["test_maximum_on_train_scale"] = float(test_reach)
     if "maximum" in seen:
-        what = f"its maximum {values.max():g} ({series.label(row)}) is a test value, the training part's is {train.max():g}"
+        end, value, own, at = "maximum", values.max(), train.max(), row
     else:
-        low = int(values.argmin())
-        what = f"its minimum {values.min():g} ({series.label(low)}) is a test value, the training part's is {train.min():g}"
-    sentence = f"The scaler saw the test part: {what}. Fitted on the training part, it would take the test part up to {test_reach:.3f}."
+        end, value, own, at = "minimum", values.min(), train.min(), int(values.argmin())
+    sentence = (
+        f"The scaler saw the test part: its {end} {value:g} ({series.label(at)}) is a test value, the training part's "
+        f"is {own:g}. Fitted on the training part, it would take the test part up to {test_reach:.3f}."
+    )
     return Finding("scaler_saw_test", True, sentence, numbers)
 
 
@@ -81,8 +80,10 @@ def _first_return(r: Array) -> int | None:
     return lag if inside and r[lag] > 0 and r[lag] >= max(r[lag - 1], r[lag + 1]) else None
 
 
-def check_cycle(train: Array, period: int) -> Finding:
+def check_cycle(train: Array, period: int, *, unit: str) -> Finding:
     """Is there a cycle of as many rows as a window holds, which is the reason to choose that length?
+
+    `unit` is what a row is called, "months" say.
 
     A cycle shows as a peak of the autocorrelation: at that lag it is higher than half a period before and after.
     """
@@ -90,7 +91,9 @@ def check_cycle(train: Array, period: int) -> Finding:
     r = autocorrelation(train, lags)
     half = max(1, period // 2)
     if lags < period + half:
-        return Finding("claimed_cycle", False, f"Too few rows to look for a cycle of {period}.", {"period": period})
+        return Finding(
+            "claimed_cycle", False, f"Too few rows to look for a cycle of {period} {unit}.", {"period": period}
+        )
     around = float(max(r[period - half], r[period + half]))
     peak = _first_return(r)
     numbers: dict[str, float | int | str | None] = {
@@ -99,13 +102,12 @@ def check_cycle(train: Array, period: int) -> Finding:
     }  # fmt: skip
     if r[period] > around and r[period] > 0:
         return Finding(
-            "claimed_cycle", False, f"There is a cycle of {period} rows: autocorrelation {r[period]:.2f}.", numbers
+            "claimed_cycle", False, f"There is a cycle of {period} {unit}: autocorrelation {r[period]:.2f}.", numbers
         )
     elsewhere = "" if peak is None else f"; it peaks again near lag {peak} ({r[peak]:.2f})"
     sentence = (
-        f"There is no cycle of {period} rows: the autocorrelation just falls through lag {period} "
-        f"({r[period - half]:.2f}, {r[period]:.2f}, {r[period + half]:.2f} at lags {period - half}, {period}, {period + half})"
-        f"{elsewhere}."
+        f"There is no cycle of {period} {unit}: the autocorrelation has no peak at lag {period} ({r[period - half]:.2f}, "
+        f"{r[period]:.2f}, {r[period + half]:.2f} at lags {period - half}, {period}, {period + half}){elsewhere}."
     )
     return Finding("claimed_cycle", True, sentence, numbers)
 
@@ -159,5 +161,8 @@ def check_baselines(outcome: str, forecast: float, rivals: dict[str, float]) -> 
         if lower
         else "no baseline has a lower test RMSE"
     )
-    sentence = f"The network is not shown to beat no network: {which}; the best is '{title}', {best:.4f} against {forecast:.4f}."
+    sentence = (
+        f"The network is not shown to beat no network: {which}; the best is '{title}', "
+        f"{best:.4f} against {forecast:.4f}."
+    )
     return Finding("no_better_than_nothing", True, sentence, numbers)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from timeglass.errors import ShapeError
+from timeglass.types import Array
 
 __all__ = ["root_mean_squared_error"]
 
 
-def root_mean_squared_error(actual: ArrayLike, forecast: ArrayLike) -> NDArray[Any]:
+def root_mean_squared_error(actual: ArrayLike, forecast: ArrayLike) -> Array:
     """sqrt(mean((actual - forecast)²)) along the last axis, so that forecasts (L, N) give (L,).
 
     >>> float(root_mean_squared_error([1.0, 2.0], [1.0, 4.0]))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.evaluate.metrics import root_mean_squared_error
+from timeglass.types import Array
 
 __all__ = ["Verdict", "judge"]
-
-Array = NDArray[np.floating[Any]]
 
 _RESAMPLES = 10_000
 _LEVEL = 0.95
@@ -38,7 +36,7 @@ class Verdict:
         side = "below" if self.change < 0 else "above"
         return (
             f"{head}: the test RMSE of {forecast} is {abs(self.change):.1%} {side} that of {baseline} "
-            f"(95 % interval {self.low:+.1%} to {self.high:+.1%}, paired bootstrap over {self.windows} windows)."
+            f"(95% interval {self.low:+.1%} to {self.high:+.1%}, paired bootstrap over {self.windows} windows)."
         )
 
 

@@ -1,0 +1,1 @@
+"""Proof: what a network computes, computed again."""

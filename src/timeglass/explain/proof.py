@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.errors import ShapeError
 from timeglass.network.architecture import Architecture
+from timeglass.types import Array
 
 __all__ = ["TOLERANCE", "Proof", "prove", "replay"]
-
-Array = NDArray[np.floating[Any]]
 
 # What float32 may differ from float64 in a network of this kind, for outputs of order one.
 TOLERANCE = 2e-6
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "linear": lambda z: z,
     "tanh": np.tanh,
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),

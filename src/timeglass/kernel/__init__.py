@@ -1,0 +1,1 @@
+"""The compiled kernel: found, loaded and called."""

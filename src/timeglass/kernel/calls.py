@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from timeglass.errors import EngineError
 from timeglass.kernel.library import Library
+from timeglass.types import Array, Floats
 
 __all__ = [
     "ACTIVATIONS",
@@ -44,8 +45,6 @@ _ERRORS = {
     -3: "a size or rate is outside the kernel's range",
     -4: "not enough memory for the kernel's buffers",
 }
-
-Floats = NDArray[np.float32]
 
 
 class LayerCode(Structure):
@@ -123,7 +122,7 @@ class NetworkCode:
         return _Network(self.time_steps, self.features, len(self.layers), layers)
 
 
-def _pointer(array: NDArray[Any], dtype: Any, shape: tuple[int, ...]) -> int:
+def _pointer(array: Array, dtype: Any, shape: tuple[int, ...]) -> int:
     if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
         raise TypeError(f"expected a C-contiguous {np.dtype(dtype)} array {shape}, got {array.dtype} {array.shape}")
     return array.ctypes.data

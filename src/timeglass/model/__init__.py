@@ -1,0 +1,1 @@
+"""Sequential: what one does with a network."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from timeglass.errors import InputError, ShapeError
 from timeglass.network.architecture import Architecture
+from timeglass.types import Floats
 
 __all__ = ["as_targets", "as_windows"]
-
-Floats = NDArray[np.float32]
 
 
 def _as_floats(name: str, values: ArrayLike) -> Floats:
@@ -32,7 +31,7 @@ def _as_floats(name: str, values: ArrayLike) -> Floats:
 
 
 def as_windows(architecture: Architecture, x: ArrayLike) -> Floats:
-    """x as (N, T, F); (N, T) is taken as one feature."""
+    """X as (N, T, F); (N, T) is taken as one feature."""
     floats = _as_floats("x", x)
     if floats.ndim == 2 and architecture.features == 1:
         floats = floats[:, :, None]
@@ -46,7 +45,7 @@ def as_windows(architecture: Architecture, x: ArrayLike) -> Floats:
 
 
 def as_targets(architecture: Architecture, y: ArrayLike, windows: int) -> Floats:
-    """y as (N, …) of the network's output shape; (N,) is taken as one value for each window."""
+    """Y as (N, …) of the network's output shape; (N,) is taken as one value for each window."""
     floats = _as_floats("y", y)
     if floats.ndim == 1 and architecture.output_shape == (1,):
         floats = floats[:, None]

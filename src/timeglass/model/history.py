@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from timeglass.types import Array
 
 __all__ = ["History"]
 
@@ -28,7 +27,7 @@ class History:
         return list(range(len(self.history["loss"])))
 
     @classmethod
-    def of(cls, losses: dict[str, NDArray[np.float64]], params: dict[str, Any]) -> History:
+    def of(cls, losses: dict[str, Array], params: dict[str, Any]) -> History:
         """From losses (L, epochs)."""
         one = all(len(loss) == 1 for loss in losses.values())
         return cls(

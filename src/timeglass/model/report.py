@@ -12,15 +12,20 @@ from timeglass.errors import OptionError
 from timeglass.model.history import History
 from timeglass.train.engine import OnProgress
 
-__all__ = ["Reporter"]
+__all__ = ["Reporter", "check_verbose"]
+
+
+def check_verbose(verbose: int | str) -> None:
+    """Refuses what Keras would not take either."""
+    if verbose not in (0, 1, 2, "auto"):
+        raise OptionError(f"verbose: expected 0, 1, 2 or 'auto', got {verbose!r}")
 
 
 class Reporter:
     """`verbose`: 0 silent, 1 or "auto" a bar on standard error if that is a terminal, 2 a line for each epoch."""
 
     def __init__(self, verbose: int | str, epochs: int, steps: int, on_progress: OnProgress | None) -> None:
-        if verbose not in (0, 1, 2, "auto"):
-            raise OptionError(f"verbose: expected 0, 1, 2 or 'auto', got {verbose!r}")
+        check_verbose(verbose)
         self._verbose = 1 if verbose == "auto" else verbose
         self._steps = epochs * steps
         self._on_progress = on_progress

@@ -9,12 +9,12 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from timeglass.errors import DivergenceError, InputError, OptionError, ShapeError
 from timeglass.model.arrays import as_targets, as_windows
 from timeglass.model.history import History
-from timeglass.model.report import Reporter
+from timeglass.model.report import Reporter, check_verbose
 from timeglass.model.summary import summary_lines
 from timeglass.network.architecture import Architecture
 from timeglass.network.initializers import initial_weights
@@ -24,10 +24,9 @@ from timeglass.train.engine import Engine, FitTask, OnProgress, TrainingState
 from timeglass.train.engines import engine_of
 from timeglass.train.losses import LOSSES, loss_name
 from timeglass.train.optimizers import Adam, optimizer_of
+from timeglass.types import Array, Floats
 
 __all__ = ["Sequential"]
-
-Floats = NDArray[np.float32]
 
 
 def _whole(name: str, value: Any, least: int) -> int:
@@ -150,7 +149,7 @@ class Sequential:
             return []
         split = self._architecture.split(self._training.weights.copy())
         arrays = [array for layer in split for array in layer.values()]
-        return [array[0] for array in arrays] if self.networks == 1 else arrays  # type: ignore[misc]
+        return [array[0] for array in arrays] if self.networks == 1 else arrays
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Takes what `get_weights` gives."""
@@ -229,7 +228,7 @@ class Sequential:
     def _fit(self, task: FitTask, held_back: tuple[Floats, Floats] | None, reporter: Reporter) -> History:
         engine = self._chosen_engine()
         began = time.perf_counter()
-        losses: dict[str, NDArray[np.float64]]
+        losses: dict[str, Array]
         try:
             with reporter:
                 if held_back is None:
@@ -249,9 +248,9 @@ class Sequential:
 
     def _fit_by_epoch(
         self, engine: Engine, task: FitTask, held_back: tuple[Floats, Floats], reporter: Reporter
-    ) -> dict[str, NDArray[np.float64]]:
+    ) -> dict[str, Array]:
         one = FitTask(**{**vars(task), "epochs": 1})
-        columns: dict[str, list[NDArray[np.float64]]] = {"loss": [], "val_loss": []}
+        columns: dict[str, list[Array]] = {"loss": [], "val_loss": []}
         for epoch in range(task.epochs):
 
             def on_progress(share: float, epoch: int = epoch) -> None:
@@ -261,7 +260,7 @@ class Sequential:
             columns["val_loss"].append(self._losses(*held_back, task.loss))
         return {name: np.stack(column, axis=1) for name, column in columns.items()}
 
-    def _check_finite(self, losses: NDArray[np.float64], task: FitTask) -> None:
+    def _check_finite(self, losses: Array, task: FitTask) -> None:
         bad = ~np.isfinite(losses)
         bad[:, -1] |= ~np.isfinite(self._training.weights).all(axis=1)
         if bad.any():
@@ -275,20 +274,22 @@ class Sequential:
     def _predict(self, windows: Floats) -> Floats:
         return self._chosen_engine().predict(self.architecture, self._training.weights, windows)
 
-    def _losses(self, windows: Floats, targets: Floats, loss: str) -> NDArray[np.float64]:
+    def _losses(self, windows: Floats, targets: Floats, loss: str) -> Array:
         return LOSSES[loss].value(self._predict(windows).astype(np.float64), targets[None].astype(np.float64))
 
     def predict(self, x: ArrayLike, *, verbose: int | str = "auto") -> Floats:
         """Forecasts (N, K) of windows x (N, T, F); (L, N, K) where L > 1.
 
-        `verbose` is Keras's; a forecast takes microseconds here, so nothing is shown whatever it is.
+        `verbose` may be what Keras takes; a forecast takes microseconds here, so no value of it shows a bar.
         """
+        check_verbose(verbose)
         self._build_for(x)
         forecasts = self._predict(as_windows(self.architecture, x))
         return forecasts[0] if self.networks == 1 else forecasts
 
     def evaluate(self, x: ArrayLike, y: ArrayLike, *, verbose: int | str = "auto") -> Any:
         """The loss over windows x (N, T, F) with targets y (N, K): a number, or (L,) where L > 1."""
+        check_verbose(verbose)
         _, loss = self._settings()
         self._build_for(x)
         windows = as_windows(self.architecture, x)

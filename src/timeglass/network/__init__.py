@@ -1,0 +1,1 @@
+"""What a network is: layers, architecture, weights, and the chain of its equations."""

@@ -10,17 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.errors import ShapeError
 from timeglass.network.layers import Dense, Layer, SimpleRNN
+from timeglass.types import Array
 
 __all__ = ["Architecture", "PlacedLayer"]
-
-Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,14 @@ Axes inside: T time steps lead where there are any, then L networks, N windows, 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.cells import dense, simple_rnn, through_time
 from timeglass.cells.activations import ACTIVATIONS
 from timeglass.network.architecture import Architecture, PlacedLayer
+from timeglass.types import Array
 
 __all__ = ["backward", "forward", "output"]
-
-Array = NDArray[np.floating[Any]]
 
 
 def _bias(layer: PlacedLayer, arrays: dict[str, Array], name: str) -> Array:
@@ -35,7 +31,7 @@ def _dense_weights(layer: PlacedLayer, arrays: dict[str, Array]) -> dense.Weight
     return dense.Weights(arrays["wy"], _bias(layer, arrays, "by"))
 
 
-def _input_of(layer: PlacedLayer, values: Array, below: PlacedLayer | None) -> Array:
+def _given(values: Array, below: PlacedLayer | None) -> Array:
     """What a layer is given: the sequence (T, L, N, F), or the last step's vector (1, L, N, F)."""
     if below is None:
         return values
@@ -51,7 +47,7 @@ def forward(architecture: Architecture, weights: Array, x: Array) -> list[Array]
     values = [np.moveaxis(x, -2, 0)]
     below: PlacedLayer | None = None
     for layer, arrays in zip(architecture.layers, architecture.split(weights), strict=True):
-        given = _input_of(layer, values[-1], below)
+        given = _given(values[-1], below)
         f = ACTIVATIONS[layer.activation]
         if layer.recurrent:
             values.append(through_time.forward(given, _rnn_weights(layer, arrays), f))
@@ -75,7 +71,7 @@ def backward(architecture: Architecture, weights: Array, values: list[Array], dy
     d = np.moveaxis(dy, -2, 0) if layers[-1].gives_sequence else dy[None]  # (T or 1, L, N, K)
     for i in reversed(range(len(layers))):
         layer, below = layers[i], layers[i - 1] if i else None
-        given, f = _input_of(layer, values[i], below), ACTIVATIONS[layer.activation]
+        given, f = _given(values[i], below), ACTIVATIONS[layer.activation]
         if layer.recurrent:
             dh = np.zeros_like(values[i + 1][1:])
             dh[len(dh) - len(d) :] = d

@@ -12,25 +12,26 @@ from numpy.typing import NDArray
 
 from timeglass.network.architecture import Architecture
 from timeglass.network.philox import Purpose, normal, random_words, uniform
+from timeglass.types import Array, Floats
 
 __all__ = ["initial_weights"]
 
 Words = NDArray[np.uint64]
 
 
-def _glorot_uniform(words: Words, shape: tuple[int, int]) -> NDArray[np.float64]:
+def _glorot_uniform(words: Words, shape: tuple[int, int]) -> Array:
     """(L, F, H), uniform within ± sqrt(6 / (F + H))."""
     limit = np.sqrt(6.0 / sum(shape))
     return ((2.0 * uniform(words) - 1.0) * limit).reshape(-1, *shape)
 
 
-def _orthogonal(words: Words, units: int) -> NDArray[np.float64]:
+def _orthogonal(words: Words, units: int) -> Array:
     """(L, H, H), each orthogonal: the Q of a normal matrix's QR with the diagonal of R made positive."""
     q, r = np.linalg.qr(normal(words)[:, : units * units].reshape(-1, units, units))
     return q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]
 
 
-def initial_weights(architecture: Architecture, networks: NDArray[np.integer], *, seed: int) -> NDArray[np.float32]:
+def initial_weights(architecture: Architecture, networks: NDArray[np.integer], *, seed: int) -> Floats:
     """(L, P): the weights that each of `networks` (its numbers, L of them) starts from.
 
     A network's weights depend on the seed and its own number, not on how many stand beside it.

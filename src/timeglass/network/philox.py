@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timeglass.errors import OptionError
+from timeglass.types import Array
 
 __all__ = ["Purpose", "check_seed", "normal", "random_words", "shuffled_orders", "uniform"]
 
@@ -62,12 +63,12 @@ def random_words(
     return counter.transpose(1, 2, 0).reshape(len(networks), 4 * blocks)[:, :count]
 
 
-def uniform(words: NDArray[np.uint64]) -> NDArray[np.float64]:
+def uniform(words: NDArray[np.uint64]) -> Array:
     """Each word as a number between 0 and 1, both excluded."""
     return (words + 0.5) * 2.0**-32
 
 
-def normal(words: NDArray[np.uint64]) -> NDArray[np.float64]:
+def normal(words: NDArray[np.uint64]) -> Array:
     """Standard normal numbers from an even count of words, by Box and Muller's transformation.
 
     G. E. P. Box, M. E. Muller, "A note on the generation of random normal deviates", 1958.

@@ -1,0 +1,1 @@
+"""Scaling and windows, each with its inverse."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.errors import InputError
+from timeglass.types import Array
 
 __all__ = ["MinMaxScaler"]
-
-Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

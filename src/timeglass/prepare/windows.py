@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Windows", "count_windows", "cut_windows"]
+from timeglass.types import Array
+
+__all__ = ["Part", "Windows", "count_windows", "cut_windows"]
 
 
 class Windows(NamedTuple):
     """N windows of T steps, each with the value after it."""
 
-    x: NDArray[Any]  # (N, T)
-    y: NDArray[Any]  # (N,)
+    x: Array  # (N, T)
+    y: Array  # (N,)
     target_rows: NDArray[np.int64]  # (N,): which of the rows each target is
+
+
+class Part(NamedTuple):
+    """The training or the test part: its values, and its windows."""
+
+    values: Array  # (rows,)
+    windows: Windows
 
 
 def count_windows(rows: int, time_steps: int, stride: int) -> int:
@@ -27,7 +36,7 @@ def count_windows(rows: int, time_steps: int, stride: int) -> int:
     return max(0, (rows - time_steps - 1) // stride + 1)
 
 
-def cut_windows(values: NDArray[Any], time_steps: int, *, stride: int) -> Windows:
+def cut_windows(values: Array, time_steps: int, *, stride: int) -> Windows:
     """Windows that begin `stride` rows apart: the tutorial's for stride = T, all there are for stride = 1.
 
     >>> cut_windows(np.arange(7), 3, stride=3).x.tolist()

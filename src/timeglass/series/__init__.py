@@ -1,0 +1,1 @@
+"""Series in: files, addresses, dates, and the bundled data."""

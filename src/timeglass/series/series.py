@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from timeglass.types import Array
 
 __all__ = ["Series"]
 
@@ -19,7 +20,7 @@ class Series:
     its file, from 1. `notes` says in plain words what the reader decided by itself.
     """
 
-    values: NDArray[np.float64]  # (rows,)
+    values: Array  # (rows,)
     dates: NDArray[np.datetime64] | None  # (rows,), in months or days
     lines: NDArray[np.int64]  # (rows,)
     name: str  # the value column's
@@ -39,6 +40,6 @@ class Series:
         """What a row is called in messages: its date, or its number from 1."""
         return str(self.dates[row]) if self.dates is not None else f"row {row + 1}"
 
-    def axis(self) -> NDArray[Any]:
+    def axis(self) -> Array:
         """What a plot has along its time axis: the dates, or the rows' numbers from 1."""
         return self.dates if self.dates is not None else np.arange(1, len(self) + 1)

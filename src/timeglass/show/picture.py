@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.errors import EngineError
 from timeglass.files import write_whole
+from timeglass.types import Array
 
 __all__ = ["BAND", "ForecastPicture", "draw_forecast", "forecast_picture", "require_matplotlib"]
-
-Array = NDArray[Any]
 
 # The share of the networks that lie inside the band.
 BAND = 0.8
@@ -81,7 +80,7 @@ def draw_forecast(picture: ForecastPicture, paths: list[Path]) -> None:
         for path in paths:
             # Without a date in the file, the same numbers give the same bytes.
             metadata = {"Date": None} if path.suffix == ".svg" else None
-            write_whole(path, lambda part, m=metadata: figure.savefig(part, dpi=100, metadata=m))
+            write_whole(path, partial(figure.savefig, dpi=100, metadata=metadata))
 
 
 def _draw_values(axes: Any, p: ForecastPicture) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.show.picture import ForecastPicture
+from timeglass.types import Array
 
 __all__ = ["plot_lines"]
 
 _HEIGHT = 12
 
 
-def _numbers(at: NDArray[Any]) -> NDArray[np.float64]:
+def _numbers(at: Array) -> Array:
     """Dates as years with a fraction; row numbers as they are."""
     if not np.issubdtype(at.dtype, np.datetime64):
         return at.astype(np.float64)

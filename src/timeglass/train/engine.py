@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.network.architecture import Architecture
 from timeglass.train.optimizers import Adam
+from timeglass.types import Array, Floats
 
 __all__ = ["Engine", "FitTask", "OnProgress", "TrainingState"]
-
-Floats = NDArray[np.float32]
 
 # Called with the share of a fit that is done, 0 … 1, now and then; what it raises ends the fit.
 OnProgress = Callable[[float], None]
@@ -67,7 +65,7 @@ class Engine(Protocol):
 
     name: str
 
-    def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> NDArray[np.float64]:
+    def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> Array:
         """Trains all networks in place; gives the mean loss of each epoch (L, epochs)."""
         ...
 

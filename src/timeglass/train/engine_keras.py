@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.errors import EngineError
 from timeglass.network.architecture import Architecture
 from timeglass.network.philox import shuffled_orders
 from timeglass.train.engine import FitTask, OnProgress, TrainingState
+from timeglass.types import Array, Floats
 
 __all__ = ["KerasEngine", "keras_model"]
-
-Floats = NDArray[np.float32]
 
 
 def _keras() -> Any:
@@ -59,13 +57,13 @@ class KerasEngine:
         self._library = _keras()
         self.name = f"keras ({self._library.config.backend()})"
 
-    def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> NDArray[np.float64]:
+    def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> Array:
         networks = len(state.weights)
         losses = np.zeros((networks, task.epochs))
         for network in range(networks):
             model = self._compiled(task, state, network)
 
-            def on_epoch_end(epoch: int, logs: Any, network: int = network) -> None:
+            def on_epoch_end(epoch: int, _: Any, network: int = network) -> None:
                 on_progress((network + (epoch + 1) / task.epochs) / networks)
 
             history = model.fit(

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.kernel import calls
 from timeglass.kernel.library import Library, load
 from timeglass.network.architecture import Architecture, PlacedLayer
 from timeglass.train.engine import FitTask, OnProgress, TrainingState
+from timeglass.types import Array, Floats
 
 __all__ = ["LanesEngine", "network_code"]
-
-Floats = NDArray[np.float32]
 
 # A slice of training between two looks at the keyboard and the progress bar.
 _SLICE_SECONDS = 0.04
@@ -56,7 +54,7 @@ class LanesEngine:
     slice_batches: int = 0
     name = "lanes"
 
-    def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> NDArray[np.float64]:
+    def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> Array:
         networks, count = len(state.weights), len(task.x)
         losses = np.zeros((networks, task.epochs))
         network = network_code(task.architecture)

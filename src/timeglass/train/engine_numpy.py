@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.network import chain
 from timeglass.network.architecture import Architecture
@@ -11,15 +10,12 @@ from timeglass.network.philox import shuffled_orders
 from timeglass.train.engine import FitTask, OnProgress, TrainingState
 from timeglass.train.losses import LOSSES
 from timeglass.train.optimizers import adam_step
+from timeglass.types import Array, Floats
 
 __all__ = ["NumpyEngine", "loss_and_gradient"]
 
-Floats = NDArray[np.floating]
 
-
-def loss_and_gradient(
-    architecture: Architecture, weights: Floats, x: Floats, y: Floats, loss: str
-) -> tuple[Floats, Floats]:
+def loss_and_gradient(architecture: Architecture, weights: Array, x: Array, y: Array, loss: str) -> tuple[Array, Array]:
     """The loss (L,) of windows x (L or 1, N, T, F), y (L or 1, N, …), and its gradient (L, P)."""
     values = chain.forward(architecture, weights, x)
     forecasts = chain.output(architecture, values)
@@ -32,11 +28,11 @@ class NumpyEngine:
 
     name = "numpy"
 
-    def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> NDArray[np.float64]:
+    def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> Array:
         networks, count = len(state.weights), len(task.x)
         losses = np.zeros((networks, task.epochs))
         powers = state.beta_powers
-        in_order = np.arange(count)[None]  # (1, N)
+        in_order = np.arange(count, dtype=np.int32)[None]  # (1, N)
         for epoch in range(task.epochs):
             order = in_order
             if task.shuffle:
@@ -53,8 +49,6 @@ class NumpyEngine:
         state.count(task, powers)
         return losses
 
-    def predict(
-        self, architecture: Architecture, weights: NDArray[np.float32], x: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def predict(self, architecture: Architecture, weights: Floats, x: Floats) -> Floats:
         values = chain.forward(architecture, weights, x[None])
         return np.ascontiguousarray(chain.output(architecture, values))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.errors import OptionError
+from timeglass.types import Array
 
 __all__ = ["LOSSES", "Loss", "loss_name"]
-
-Array = NDArray[np.floating[Any]]
 
 
 class Loss(NamedTuple):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.errors import OptionError
+from timeglass.types import Array
 
 __all__ = ["Adam", "adam_step", "optimizer_of"]
-
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def optimizer_of(optimizer: str | Adam) -> Adam:
     raise OptionError(f"optimizer: expected 'adam' or an Adam(...), got {optimizer!r}")
 
 
-def adam_step(adam: Adam, powers: tuple[float, float], dw: Floats, w: Floats, m: Floats, v: Floats) -> None:
+def adam_step(adam: Adam, powers: tuple[float, float], dw: Array, w: Array, m: Array, v: Array) -> None:
     """One step in place; `powers` are beta_1^t and beta_2^t, t counting this step."""
     real = w.dtype.type
     rate = real(adam.learning_rate * math.sqrt(1.0 - powers[1]) / (1.0 - powers[0]))

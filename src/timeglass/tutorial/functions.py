@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from timeglass.errors import OptionError
 from timeglass.evaluate.metrics import root_mean_squared_error
@@ -21,16 +21,15 @@ from timeglass.prepare.windows import cut_windows
 from timeglass.series.bundled import SUNSPOTS
 from timeglass.series.read import read_series
 from timeglass.show.picture import require_matplotlib
+from timeglass.types import Array
 
 __all__ = ["create_RNN", "get_XY", "get_train_test", "plot_result", "print_error", "sunspots_url"]
-
-Floats = NDArray[np.float64]
 
 # The monthly sunspots as CSV: works wherever Timeglass is installed, without a network.
 sunspots_url = str(SUNSPOTS)
 
 
-def get_train_test(url: str, split_percent: float = 0.8) -> tuple[Floats, Floats, Floats]:
+def get_train_test(url: str, split_percent: float = 0.8) -> tuple[Array, Array, Array]:
     """Training rows, test rows and all rows (n,) of a CSV's second column, scaled to 0 … 1 over all of them.
 
     `url` is a file's path or a web address; `split_percent` is a share, as in the tutorial.
@@ -47,7 +46,7 @@ def get_train_test(url: str, split_percent: float = 0.8) -> tuple[Floats, Floats
     return data[:split], data[split:], data
 
 
-def get_XY(dat: ArrayLike, time_steps: int) -> tuple[Floats, Floats]:  # noqa: N802  (the tutorial's name)
+def get_XY(dat: ArrayLike, time_steps: int) -> tuple[Array, Array]:  # noqa: N802  (the tutorial's name)
     """Windows X (N, time_steps, 1) that do not overlap, and Y (N,), the value after each.
 
     >>> X, Y = get_XY([0, 1, 2, 3, 4, 5, 6], 3)

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timeglass.errors import InputError, OptionError
 from timeglass.evaluate import audit
@@ -19,18 +17,17 @@ from timeglass.evaluate.metrics import root_mean_squared_error
 from timeglass.evaluate.verdict import Verdict, judge
 from timeglass.explain.proof import Proof, prove
 from timeglass.model.sequential import Sequential
-from timeglass.network.layers import Dense, Input, SimpleRNN
+from timeglass.network.layers import Dense, Input, Layer, SimpleRNN
 from timeglass.prepare.scale import MinMaxScaler
-from timeglass.prepare.windows import Windows, count_windows, cut_windows
+from timeglass.prepare.windows import Part, Windows, count_windows, cut_windows
 from timeglass.series.bundled import SUNSPOTS
 from timeglass.series.read import read_series
 from timeglass.series.series import Series
 from timeglass.show.picture import ForecastPicture, forecast_picture
 from timeglass.train.engines import ENGINES
+from timeglass.types import Array
 
 __all__ = ["JobOptions", "JobPlan", "JobResult", "Scores", "plan_job", "run_job"]
-
-Array = NDArray[np.floating[Any]]
 
 # The fewest windows of a part: two, or there is nothing to resample and no spread.
 _FEWEST_WINDOWS = 2
@@ -56,7 +53,7 @@ class JobOptions:
         limits = {"time_steps": 100_000, "hidden_units": _MOST_UNITS, "epochs": 1_000_000, "networks": _MOST_NETWORKS}
         for name, most in limits.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= value <= most:
+            if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= most:
                 option = "--" + name.replace("_", "-")
                 raise OptionError(f"{option} {value}: expected a whole number from 1 to {most:,}")
         if isinstance(self.seed, bool) or not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**64:
@@ -72,13 +69,13 @@ class JobPlan:
     series: Series
     options: JobOptions
     scaler: MinMaxScaler
-    parts: tuple[Array, Array]  # scaled values of the training and the test part
-    windows: tuple[Windows, Windows]  # of both parts, not overlapping
+    train: Part  # scaled; its windows do not overlap
+    test: Part
     model: Sequential
 
     @property
     def train_rows(self) -> int:
-        return len(self.parts[0])
+        return len(self.train.values)
 
 
 @dataclass(frozen=True)
@@ -132,11 +129,10 @@ def _check_length(series: Series, options: JobOptions) -> None:
     train = int(rows * options.split)
     if min(count_windows(part, steps, steps) for part in (train, rows - train)) >= _FEWEST_WINDOWS:
         return
-    setting = f"--time-steps {steps} and --split {options.split:g}"
     raise InputError(
-        f"{series.source}: {rows} row{'s' * (rows != 1)}, {train} to train on and {rows - train} to test; with {setting} "
-        f"at least {_fewest_rows(options):,} are needed ({_FEWEST_WINDOWS} windows in each part): "
-        "give more rows, fewer time steps or another split"
+        f"{series.source}: {rows} row{'s' * (rows != 1)}, {train} to train on and {rows - train} to test; with "
+        f"--time-steps {steps} and --split {options.split:g} at least {_fewest_rows(options):,} are needed "
+        f"({_FEWEST_WINDOWS} windows in each part): give more rows, fewer time steps or another split"
     )
 
 
@@ -150,24 +146,24 @@ def plan_job(options: JobOptions, data: str | None = None, *, private: bool = Fa
         raise InputError(f"{series.source}: column {series.name!r}: {error}") from None
     scaled = scaler.transform(series.values)
     rows = int(len(series) * options.split)
-    parts = scaled[:rows], scaled[rows:]
-    train, test = (cut_windows(part, options.time_steps, stride=options.time_steps) for part in parts)
-    layers = [Input((options.time_steps, 1)), SimpleRNN(options.hidden_units), Dense(1, activation="tanh")]
+    steps = options.time_steps
+    train, test = (Part(part, cut_windows(part, steps, stride=steps)) for part in (scaled[:rows], scaled[rows:]))
+    layers: list[Input | Layer] = [Input((steps, 1)), SimpleRNN(options.hidden_units), Dense(1, activation="tanh")]
     model = Sequential(layers, networks=options.networks, seed=options.seed, engine=options.engine)
-    return JobPlan(series, options, scaler, parts, (train, test), model)
+    return JobPlan(series, options, scaler, train, test, model)
 
 
 def run_job(plan: JobPlan, *, verbose: int | str = 0) -> JobResult:
     """Trains the networks and works out all that the job reports."""
-    model, (train, test) = plan.model, plan.windows
+    model, train, test = plan.model, plan.train.windows, plan.test.windows
     model.compile(optimizer="adam", loss="mean_squared_error")
     history = model.fit(train.x[..., None], train.y, epochs=plan.options.epochs, batch_size=1, verbose=verbose)
     both = np.concatenate([train.x, test.x])[..., None].astype(np.float32)
     forecasts = model.predict(both).reshape(plan.options.networks, len(both))
     pair = forecasts[:, : len(train.y)], forecasts[:, len(train.y) :]
     scores = _scores(train.y, pair[0]), _scores(test.y, pair[1])
-    every = cut_windows(plan.parts[0], plan.options.time_steps, stride=1)
-    rivals = baselines(plan.parts, plan.windows, every, monthly=plan.series.monthly)
+    every = cut_windows(plan.train.values, plan.options.time_steps, stride=1)
+    rivals = baselines(plan.train, plan.test, every, monthly=plan.series.monthly)
     verdict = judge(test.y, pair[1].mean(axis=0), rivals[0].test, seed=plan.options.seed)
     proof = prove(model.architecture, model.weights, both, forecasts[:, :, None])
     typical = int(np.argsort(scores[0].networks, kind="stable")[(plan.options.networks - 1) // 2])
@@ -183,23 +179,18 @@ def _scores(actual: Array, forecasts: Array) -> Scores:
     return Scores(root_mean_squared_error(actual, forecasts), float(root_mean_squared_error(actual, mean)))
 
 
-def _test_error(plan: JobPlan, rival: Baseline) -> float:
-    known = ~np.isnan(rival.test)
-    return float(root_mean_squared_error(plan.windows[1].y[known], rival.test[known]))
-
-
 def _findings(
     plan: JobPlan, every: Windows, test: Scores, rivals: list[Baseline], verdict: Verdict
 ) -> list[audit.Finding]:
     train_values = plan.series.values[: plan.train_rows]
     test_values = plan.series.values[plan.train_rows :]
-    errors = {rival.title: _test_error(plan, rival) for rival in rivals if not np.isnan(rival.test).all()}
+    errors = {rival.title: rival.test_error for rival in rivals if np.isfinite(rival.test_error)}
     last = plan.model.architecture.layers[-1]
     found = [
         audit.check_baselines(verdict.outcome, test.ensemble, errors),
         audit.check_scaler(plan.series, plan.train_rows),
-        audit.check_cycle(train_values, plan.options.time_steps),
-        audit.check_unused_windows(len(plan.windows[0].y), len(every.y), plan.model.count_params()),
+        audit.check_cycle(train_values, plan.options.time_steps, unit="months" if plan.series.monthly else "rows"),
+        audit.check_unused_windows(len(plan.train.windows.y), len(every.y), plan.model.count_params()),
     ]
     if np.ptp(train_values) > 0:
         own = MinMaxScaler.fit(train_values)
@@ -208,7 +199,7 @@ def _findings(
 
 
 def _picture(plan: JobPlan, forecasts: tuple[Array, Array]) -> ForecastPicture:
-    axis, (train, test) = plan.series.axis(), plan.windows
+    axis, train, test = plan.series.axis(), plan.train.windows, plan.test.windows
     rows = np.concatenate([train.target_rows, test.target_rows + plan.train_rows])
     return forecast_picture(
         axis[rows],

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from timeglass.evaluate.baselines import Baseline
-from timeglass.evaluate.metrics import root_mean_squared_error
 from timeglass.series.bundled import SUNSPOTS
 from timeglass.show.table import table_lines
 from timeglass.tutorial.job import JobPlan, JobResult, Scores
@@ -36,7 +34,7 @@ def _source(plan: JobPlan) -> str:
 
 def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:
     """What the job is about to do."""
-    series, options, (train, test) = plan.series, plan.options, plan.windows
+    series, options = plan.series, plan.options
     network = " → ".join(
         f"{type(p.layer).__name__} {p.layer.units} {p.activation}" for p in plan.model.architecture.layers
     )
@@ -46,13 +44,13 @@ def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:
         *(("", f"note: {note}") for note in series.notes),
         (
             "Split",
-            f"{options.split:.0%} to train, the rest to test: {len(plan.parts[0]):,} and {len(plan.parts[1]):,} rows; "
+            f"{options.split:.0%} to train, the rest to test: {plan.train_rows:,} and {len(plan.test.values):,} rows; "
             f"the test part begins at {series.label(plan.train_rows)}",
         ),
         (
             "Windows",
             f"{options.time_steps} steps and the value after them, not overlapping: "
-            f"{len(train.y):,} to train, {len(test.y):,} to test",
+            f"{len(plan.train.windows.y):,} to train, {len(plan.test.windows.y):,} to test",
         ),
         ("Network", f"{network}, {plan.model.count_params():,} weights"),
         (
@@ -62,15 +60,6 @@ def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:
         ),
     ]
     return [line for label, text in entries for line in _entry(label, text, width)]
-
-
-def _baseline_errors(result: JobResult, rival: Baseline) -> tuple[float, float]:
-    """RMSE of both parts in scaled units, over the windows for which the baseline has a forecast."""
-    errors = []
-    for windows, forecast in zip(result.plan.windows, (rival.train, rival.test), strict=True):
-        known = ~np.isnan(forecast)
-        errors.append(float(root_mean_squared_error(windows.y[known], forecast[known])) if known.any() else math.nan)
-    return errors[0], errors[1]
 
 
 def _error_table(result: JobResult) -> list[str]:
@@ -83,7 +72,7 @@ def _error_table(result: JobResult) -> list[str]:
     }
     rows = [["RMSE", "train", "test", f"train, {result.plan.series.name}", f"test, {result.plan.series.name}"]]
     pairs = [(titles[name], tuple(float(getattr(s, name)) for s in result.scores)) for name in _NAMES]
-    pairs += [(rival.title, _baseline_errors(result, rival)) for rival in result.baselines]
+    pairs += [(rival.title, (rival.train_error, rival.test_error)) for rival in result.baselines]
     for title, errors in pairs:
         scaled = [f"{error:.4f}" for error in errors]
         original = [f"{error * unit:.4g}" for error in errors]
@@ -95,12 +84,13 @@ def _proof_lines(result: JobResult) -> list[str]:
     network, window = result.proved
     proof, scaler = result.proof, result.plan.scaler
     ours, theirs = float(proof.computation[network, window, 0]), float(proof.network[network, window, 0])
-    row = int(result.plan.windows[1].target_rows[-1]) + result.plan.train_rows
+    row = int(result.plan.test.windows.target_rows[-1]) + result.plan.train_rows
     count = proof.network.size
     verdict = "holds" if proof.holds else "FAILS"
     original = float(scaler.inverse_transform(np.array(theirs)))
+    when, unit = result.plan.series.label(row), result.plan.series.name
     return [
-        f"Proof     forecast for {result.plan.series.label(row)} by network {network} ({original:.2f} {result.plan.series.name})",
+        f"Proof     forecast for {when} by network {network} ({original:.2f} {unit})",
         f"          Prediction from network          {theirs:.9f}",
         f"          Prediction from our computation  {ours:.9f}",
         f"          largest difference of all {count:,} forecasts: {proof.max_abs_difference:.1e}; "
@@ -110,7 +100,7 @@ def _proof_lines(result: JobResult) -> list[str]:
 
 def _verdict_sentence(result: JobResult) -> str:
     test = result.scores[1]
-    error = _baseline_errors(result, result.baselines[0])[1]
+    error = result.baselines[0].test_error
     lower, many = int((test.networks < error).sum()), len(test.networks)
     sentence = result.verdict.sentence("the ensemble" if many > 1 else "the network", "repeating the last value")
     alone = (
@@ -161,7 +151,7 @@ def result_json(result: JobResult, files: list[Path]) -> dict[str, Any]:
     plan, unit = result.plan, result.plan.scaler.range
     rivals = {}
     for rival in result.baselines:
-        train, test = _baseline_errors(result, rival)
+        train, test = rival.train_error, rival.test_error
         rivals[rival.key] = {
             "title": rival.title, "train": train, "test": test,
             "train_original": train * unit, "test_original": test * unit,
@@ -178,8 +168,8 @@ def result_json(result: JobResult, files: list[Path]) -> dict[str, Any]:
             "first": plan.series.label(0),
             "last": plan.series.label(len(plan.series) - 1),
             "notes": list(plan.series.notes),
-            "split": {"share": options.split, "train": len(plan.parts[0]), "test": len(plan.parts[1])},
-            "windows": {"train": len(plan.windows[0].y), "test": len(plan.windows[1].y)},
+            "split": {"share": options.split, "train": plan.train_rows, "test": len(plan.test.values)},
+            "windows": {"train": len(plan.train.windows.y), "test": len(plan.test.windows.y)},
             "time_steps": options.time_steps,
             "hidden_units": options.hidden_units,
             "weights": plan.model.count_params(),
@@ -208,7 +198,8 @@ def result_json(result: JobResult, files: list[Path]) -> dict[str, Any]:
                 "tolerance": result.proof.tolerance, "holds": result.proof.holds,
             },
             "findings": [
-                {"name": f.name, "found": f.found, "sentence": f.sentence, "numbers": f.numbers} for f in result.findings
+                {"name": finding.name, "found": finding.found, "sentence": finding.sentence, "numbers": finding.numbers}
+                for finding in result.findings
             ],
             "files": [str(path) for path in files],
         }

@@ -29,7 +29,7 @@ def _facts() -> dict[str, Any]:
         "instruction set": library.instruction_set if library else None,
         "why this one": status.reason if library else None,
         "instruction sets": list(library.instruction_sets) if library else [],
-        "kernel": str(library.path) if library else None,
+        "kernel": library.path if library else None,
     }
 
 

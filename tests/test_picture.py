@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     assert list((tmp_path / "new" / "deep").iterdir()) == []
 
 
-def test_the_terminal_plot_shows_the_test_part() -> None:
+def test_the_terminal_plot_shows_the_test_part(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = plot_lines(picture(), width=60)
     assert lines[0] == "Test part: × actual, line predicted"
     body = "\n".join(lines[1:])
@@ -88,6 +88,7 @@ def test_the_terminal_plot_shows_the_test_part() -> None:
     assert "1753" in body
     assert max(map(len, lines)) <= 60
     assert "\x1b" not in body
+    monkeypatch.setenv("FORCE_COLOR", "1")  # plotille by itself colours a terminal only
     assert "\x1b" in "\n".join(plot_lines(picture(), width=60, color=True))
 
 

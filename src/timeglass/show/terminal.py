@@ -12,6 +12,8 @@ from timeglass.types import Array
 __all__ = ["plot_lines"]
 
 _HEIGHT = 12
+_NARROWEST = 20
+_AROUND = 22  # columns that plotille puts around its dots, besides the time axis's name
 
 
 def _numbers(at: Array) -> Array:
@@ -36,14 +38,16 @@ def plot_lines(picture: ForecastPicture, *, width: int = 80, color: bool = False
     test = slice(picture.train_windows, None)
     at, actual, forecast = _numbers(picture.at[test]), picture.actual[test], picture.forecast[test]
     figure = plotille.Figure()
-    figure.width, figure.height = max(20, width - 16), _HEIGHT
+    figure.width, figure.height = max(_NARROWEST, width - _AROUND - len(picture.time_name)), _HEIGHT
     figure.with_colors, figure.color_mode = color, "names"
     figure.register_label_formatter(float, _label)
     figure.register_label_formatter(np.float64, _label)
     low, high = min(actual.min(), forecast.min()), max(actual.max(), forecast.max())
     # Room above and below, also where all values are the same.
     room = 0.05 * (high - low) or max(1.0, abs(high)) * 0.05
-    figure.set_x_limits(float(at[0]), float(at[-1]) if at[-1] > at[0] else float(at[0]) + 1)
+    # A little further on both sides: plotille leaves out what lies on its edge.
+    side = 0.01 * (at[-1] - at[0]) or 0.5
+    figure.set_x_limits(float(at[0] - side), float(at[-1] + side))
     figure.set_y_limits(float(min(low, max(low - room, 0.0))), float(high + room))
     figure.x_label, figure.y_label = picture.time_name, picture.value_name
     figure.plot(at.tolist(), forecast.tolist(), lc="blue" if color else None)

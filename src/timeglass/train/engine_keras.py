@@ -42,8 +42,8 @@ def keras_model(architecture: Architecture, weights: Floats) -> Any:
     return model
 
 
-def _flat(arrays: list[Any]) -> Floats:
-    return np.concatenate([np.ravel(np.asarray(array)) for array in arrays])
+def _flat(variables: list[Any]) -> Floats:
+    return np.concatenate([np.ravel(_keras().ops.convert_to_numpy(variable)) for variable in variables])
 
 
 def _moments(optimizer: Any, kind: str) -> list[Any]:
@@ -70,11 +70,12 @@ class KerasEngine:
                 self._batches(task, network, state.epochs),
                 steps_per_epoch=task.batches,
                 epochs=task.epochs,
+                shuffle=False,  # the batches come shuffled
                 verbose=0,
                 callbacks=[self._library.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)],
             )
             losses[network] = history.history["loss"]
-            state.weights[network] = _flat(model.get_weights())
+            state.weights[network] = _flat(model.weights)
             state.m[network] = _flat(_moments(model.optimizer, "momentum"))
             state.v[network] = _flat(_moments(model.optimizer, "velocity"))
         steps = state.steps + task.epochs * task.batches

@@ -43,7 +43,7 @@ def keras_model(architecture: Architecture, weights: Floats) -> Any:
 
 
 def _flat(variables: list[Any]) -> Floats:
-    return np.concatenate([np.ravel(_keras().ops.convert_to_numpy(variable)) for variable in variables])
+    return np.concatenate([np.ravel(_keras().ops.convert_to_numpy(variable.value)) for variable in variables])
 
 
 def _moments(optimizer: Any, kind: str) -> list[Any]:

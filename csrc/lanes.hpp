@@ -72,8 +72,8 @@ struct Lanes {
 };
 
 // Applies an expression in `k`, the number of the register, to all registers of a Lanes.
-#define TG_EACH_REGISTER(expression)                                 \
-  Lanes result;                                                      \
+#define TG_EACH_REGISTER(expression)                                  \
+  Lanes result;                                                       \
   for (int k = 0; k < kRegisters; ++k) result.part[k] = (expression); \
   return result
 

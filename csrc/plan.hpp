@@ -13,13 +13,13 @@ constexpr int64_t kMostSize = int64_t{1} << 28;  // Lanes in one buffer: 16 GiB,
 
 struct Layer {
   int kind;
-  int units;       // H
+  int units;  // H
   int activation;
   bool use_bias;
   bool return_sequences;
-  int features;    // F: what the layer gets at each step
-  int steps;       // T: 1 for a layer that gets a vector
-  int64_t weights; // where its weights begin: wx (F, H), then wh (H, H) if recurrent, then the bias (H)
+  int features;     // F: what the layer gets at each step
+  int steps;        // T: 1 for a layer that gets a vector
+  int64_t weights;  // where its weights begin: wx (F, H), then wh (H, H) if recurrent, then the bias (H)
   int64_t weight_count;
   int64_t state;   // where its values begin; a recurrent layer holds h_0 … h_T, a dense one its outputs
   int64_t output;  // where in the state its output begins

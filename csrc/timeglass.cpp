@@ -52,9 +52,7 @@ const Kernel *kernel_of(int32_t instruction_set) {
   }
 }
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // Memory for one call, aligned to a cache line; the owner frees it.
 struct Memory {
@@ -91,7 +89,8 @@ bool is_rate(double a) { return std::isfinite(a) && a >= 0; }
 bool is_sound(const tg_fit *fit, const tg_progress *p) {
   if (!fit || !p || !p->weights || !p->m || !p->v || !p->losses || !p->order) return false;
   if (fit->epochs < 1 || fit->epochs > INT32_MAX || fit->first_epoch < 0 || fit->first_epoch > INT32_MAX ||
-      fit->batch_size < 1 || fit->slice_batches < 0) return false;
+      fit->batch_size < 1 || fit->slice_batches < 0)
+    return false;
   if (!is_rate(fit->adam.learning_rate) || !is_rate(fit->adam.epsilon)) return false;
   if (!(fit->adam.beta_1 >= 0 && fit->adam.beta_1 < 1 && fit->adam.beta_2 >= 0 && fit->adam.beta_2 < 1)) return false;
   if (p->networks < 1 || p->networks > TG_LANES || p->first_network < 0) return false;

@@ -30,10 +30,10 @@ extern "C" {
 
 enum tg_result {
   TG_OK = 0,
-  TG_MORE = 1,                  /* a slice of training ended before the work did: call again */
-  TG_BAD_INSTRUCTION_SET = -1,  /* not compiled in, or not on this processor */
-  TG_BAD_NETWORK = -2,          /* a kind, size or order of layers that the kernel does not have */
-  TG_BAD_SIZE = -3,             /* a count or rate outside its range */
+  TG_MORE = 1,                 /* a slice of training ended before the work did: call again */
+  TG_BAD_INSTRUCTION_SET = -1, /* not compiled in, or not on this processor */
+  TG_BAD_NETWORK = -2,         /* a kind, size or order of layers that the kernel does not have */
+  TG_BAD_SIZE = -3,            /* a count or rate outside its range */
   TG_NO_MEMORY = -4
 };
 
@@ -44,7 +44,7 @@ enum tg_layer_kind { TG_SIMPLE_RNN = 0, TG_DENSE = 1 };
 enum tg_activation { TG_LINEAR = 0, TG_TANH = 1, TG_SIGMOID = 2, TG_RELU = 3, TG_ACTIVATIONS = 4 };
 
 typedef struct tg_layer {
-  int32_t kind;             /* enum tg_layer_kind */
+  int32_t kind; /* enum tg_layer_kind */
   int32_t units;
   int32_t activation;       /* enum tg_activation */
   int32_t use_bias;         /* 0 or 1 */
@@ -87,8 +87,8 @@ typedef struct tg_fit {
 typedef struct tg_progress {
   int64_t first_network; /* number of the group's first network: part of its random numbers' key */
   int32_t networks;
-  int64_t epoch; /* the next batch to train: its epoch … */
-  int64_t batch; /* … and its number in the epoch */
+  int64_t epoch;       /* the next batch to train: its epoch … */
+  int64_t batch;       /* … and its number in the epoch */
   double beta_1_power; /* beta_1 to the number of steps taken */
   double beta_2_power;
   double loss_sum[TG_LANES]; /* over the windows of the epoch so far */

@@ -122,20 +122,24 @@ def jax_by_hand(x: Floats, y: Floats, *, networks: int) -> Job:
 
 @dataclass(frozen=True)
 class Contender:
-    """`needs` are the modules without which it is left out; `settings` go to `job` and into the report."""
+    """`needs` are the modules without which it is left out; `settings` go to `job` and into the report.
+
+    `cached`: JAX finds its compiled programs on disk, as in a user's second run with JAX_COMPILATION_CACHE_DIR set.
+    """
 
     job: Callable[..., Job]
     needs: tuple[str, ...]
     settings: dict[str, Any]
+    cached: bool = False
 
     @property
     def networks(self) -> int:
         return self.settings.get("networks", 1)
 
 
-def _keras(backend: str, steps: int = 1, *, jit: bool = True, **more: bool) -> Contender:
+def _keras(backend: str, steps: int = 1, *, jit: bool = True, cached: bool = False, **more: bool) -> Contender:
     settings = {"backend": backend, "steps_per_execution": steps, "jit": jit, **more}
-    return Contender(keras, ("keras", backend), settings)
+    return Contender(keras, ("keras", backend), settings, cached)
 
 
 CONTENDERS = {
@@ -146,6 +150,7 @@ CONTENDERS = {
     "keras-jax": _keras("jax"),
     "keras-jax-11": _keras("jax", 11),
     "keras-jax-187": _keras("jax", 187),
+    "keras-jax-187-cache": _keras("jax", 187, cached=True),
     "keras-tensorflow-187": _keras("tensorflow", 187, jit=False, unroll=True),
     "keras-torch": _keras("torch", jit=False),  # takes steps_per_execution=1 only
 }

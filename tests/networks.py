@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 import timeglass
 from timeglass.kernel.library import Library, kernel_status
 from timeglass.network.architecture import Architecture
+from timeglass.network.initializers import initial_weights
+from timeglass.train.engine import FitTask, TrainingState
 
 LayerSpec = tuple[str, dict[str, Any]]
 Floats = NDArray[np.float32]
@@ -131,3 +133,25 @@ def random_network(seed: int) -> Network:
 def checksum(*arrays: Floats) -> int:
     """Tells whether arrays drawn from a seed are still the same."""
     return zlib.crc32(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
+
+
+def ignore(_: float) -> None:
+    """No progress shown."""
+
+
+def task_of(network: Network, *, count: int = 22, **options: Any) -> FitTask:
+    """A short training on `count` windows; `options` are FitTask's."""
+    values = {
+        "epochs": 4,
+        "batch_size": 4,
+        "shuffle": True,
+        "seed": 5,
+        "adam": timeglass.Adam(learning_rate=0.005),
+    } | options
+    x, y = network.windows(count), network.targets(count)
+    return FitTask(network.architecture, x, y, loss="mean_squared_error", **values)
+
+
+def state_of(network: Network, count: int) -> TrainingState:
+    """`count` networks at their initial weights."""
+    return TrainingState(initial_weights(network.architecture, np.arange(count), seed=network.seed))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import networks
 import numpy as np
 import pytest
+
 from timeglass.cells.activations import ACTIVATIONS
 from timeglass.kernel import calls
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from networks import NETWORKS, Network, dense, rnn
 from numpy.testing import assert_allclose
+
 from timeglass.cells import dense as dense_cell
 from timeglass.cells import simple_rnn, through_time
 from timeglass.cells.activations import ACTIVATIONS
@@ -67,13 +68,15 @@ def test_the_engines_give_the_printed_example(engine):
 # One step of SimpleRNN with F = 2, H = 2, and one Dense unit, by hand.
 X1, X2 = 0.5, -1.0
 PAST1, PAST2 = 0.25, -0.75
-W = simple_rnn.Weights(np.array([[0.1, 0.2], [0.3, -0.4]]), np.array([[0.5, -0.6], [0.7, 0.8]]), np.array([[0.05, -0.15]]))
+W = simple_rnn.Weights(
+    np.array([[0.1, 0.2], [0.3, -0.4]]), np.array([[0.5, -0.6], [0.7, 0.8]]), np.array([[0.05, -0.15]])
+)
 Z1 = 0.5 * 0.1 + -1.0 * 0.3 + 0.25 * 0.5 + -0.75 * 0.7 + 0.05  # -0.6
 Z2 = 0.5 * 0.2 + -1.0 * -0.4 + 0.25 * -0.6 + -0.75 * 0.8 - 0.15  # -0.4
 
 
 def test_a_step_of_the_simple_recurrent_cell_is_its_formula():
-    assert [Z1, Z2] == pytest.approx([-0.6, -0.4], abs=1e-15)
+    assert_allclose([Z1, Z2], [-0.6, -0.4], rtol=0, atol=1e-15)
     h = simple_rnn.step(np.array([[X1, X2]]), np.array([[PAST1, PAST2]]), W, ACTIVATIONS["tanh"])
     assert_allclose(h, [[math.tanh(-0.6), math.tanh(-0.4)]], rtol=0, atol=1e-15)
 
@@ -120,7 +123,9 @@ def test_going_back_through_two_steps_adds_what_the_first_owes_to_the_second():
     dz1 = (1 + dz2 * 0.8) * (1 - h1 * h1)
     dx, dw = through_time.backward(np.array([1.0, 10.0]).reshape(2, 1, 1), x, h, w, ACTIVATIONS["tanh"])
     assert_allclose(dx.ravel(), [dz1 * 0.5, dz2 * 0.5], rtol=0, atol=1e-14)
-    assert_allclose([dw.wx.item(), dw.wh.item(), dw.bh.item()], [dz1 - 2 * dz2, h1 * dz2, dz1 + dz2], rtol=0, atol=1e-14)
+    assert_allclose(
+        [dw.wx.item(), dw.wh.item(), dw.bh.item()], [dz1 - 2 * dz2, h1 * dz2, dz1 + dz2], rtol=0, atol=1e-14
+    )
 
 
 def _activate(name: str, z: float) -> float:

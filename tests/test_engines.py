@@ -7,19 +7,18 @@ vanishes its rounding counts; the networks are seeded, the tolerance has a margi
 
 from __future__ import annotations
 
-import ctypes
+import itertools
 import sys
 
 import networks
 import numpy as np
 import pytest
-from networks import NETWORKS, Network, rnn
+from networks import NETWORKS, Network, ignore, state_of, task_of
 from numpy.testing import assert_allclose
+
 from timeglass.errors import EngineError, OptionError
 from timeglass.kernel import calls
 from timeglass.kernel.library import kernel_status, load
-from timeglass.network.initializers import initial_weights
-from timeglass.train.engine import FitTask, TrainingState
 from timeglass.train.engine_keras import KerasEngine
 from timeglass.train.engine_lanes import LanesEngine, network_code
 from timeglass.train.engine_numpy import NumpyEngine
@@ -27,20 +26,6 @@ from timeglass.train.engines import engine_of
 from timeglass.train.optimizers import Adam, adam_step
 
 TOLERANCE = 1e-5
-
-
-def ignore(_: float) -> None:
-    """No progress shown."""
-
-
-def task_of(network: Network, *, count: int = 22, **options) -> FitTask:
-    values = {"epochs": 4, "batch_size": 4, "shuffle": True, "seed": 5, "adam": Adam(learning_rate=0.005)} | options
-    x, y = network.windows(count), network.targets(count)
-    return FitTask(network.architecture, x, y, loss="mean_squared_error", **values)
-
-
-def state_of(network: Network, count: int) -> TrainingState:
-    return TrainingState(initial_weights(network.architecture, np.arange(count), seed=network.seed))
 
 
 def check_same_training(lanes: LanesEngine, network: Network, count: int, **options) -> None:
@@ -108,7 +93,7 @@ def test_adam_takes_the_two_first_steps_worked_by_hand():
 def test_progress_rises_to_exactly_one(engine):
     shares: list[float] = []
     engine_of(engine).fit(task_of(NETWORKS["tutorial"]), state_of(NETWORKS["tutorial"], 40), shares.append)
-    assert all(0 <= one <= other for one, other in zip(shares, shares[1:], strict=False))
+    assert all(0 <= one <= other for one, other in itertools.pairwise(shares))
     assert shares[-1] == 1.0
 
 
@@ -190,7 +175,8 @@ def test_the_kernel_counts_weights_as_the_architecture_does():
 
 @networks.needs_kernel
 @pytest.mark.parametrize(
-    ("change", "value"), [("learning_rate", -1.0), ("beta_1", 1.0), ("batch_size", 0), ("epochs", 0), ("epsilon", np.nan)]
+    ("change", "value"),
+    [("learning_rate", -1.0), ("beta_1", 1.0), ("batch_size", 0), ("epochs", 0), ("epsilon", np.nan)],
 )
 def test_the_kernel_refuses_a_rate_or_size_outside_its_range(change, value):
     network = NETWORKS["linear"]
@@ -212,11 +198,3 @@ def test_arrays_of_another_type_shape_or_order_never_reach_the_kernel():
             calls.predict(networks.KERNEL, code, weights, wrong)
     with pytest.raises(TypeError, match="expected a C-contiguous float32 array"):
         calls.predict(networks.KERNEL, code, weights[:, 1:], x)
-
-
-@networks.needs_kernel
-def test_the_kernels_structures_are_as_long_as_the_headers():
-    # By the C rules: 5 int32; 3 int32, padding, a pointer; 4 double, 4 of 64 bits, an int32, padding, 2 of 64 bits;
-    # int64, int32, padding, 2 int64, 2 + 16 double, 5 pointers, int64.
-    sizes = [ctypes.sizeof(made) for made in (calls.LayerCode, calls._Network, calls.FitSettings, calls._Progress)]
-    assert sizes == [20, 24, 88, 224]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import NETWORKS, Network, dense, random_network, rnn
+
 from timeglass.kernel import calls
 from timeglass.train.engine_lanes import network_code
 from timeglass.train.engine_numpy import loss_and_gradient

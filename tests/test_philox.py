@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import NETWORKS, Network, dense
+
 from timeglass.errors import OptionError
 from timeglass.kernel import calls
 from timeglass.network.initializers import initial_weights

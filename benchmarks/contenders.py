@@ -55,6 +55,8 @@ def keras(
         torch.set_num_threads(1)
     from keras import Sequential, layers, utils
 
+    utils.set_random_seed(0)  # imports TensorFlow where it is installed, whichever the backend: now, not in `make`
+
     def make(seed: int) -> Any:
         utils.set_random_seed(seed)
         recurrent = layers.SimpleRNN(HIDDEN, activation="tanh", unroll=unroll)

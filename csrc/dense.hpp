@@ -30,8 +30,8 @@ void dense_backward(const timeglass::Layer &layer, const Lanes *w, const Lanes *
     activate_backward(layer.activation, dy + t * units, y + t * units, units, dz + t * units);
     if (dx) multiply_transposed<Fixed>(dz + t * units, units, w, features, dx + t * features);
   }
-  add_outer<Fixed>(x, features, dz, units, steps, dwy);
-  if (layer.use_bias) add_rows(dz, units, steps, dby);
+  add_outer<0, Fixed>(x, features, dz, units, steps, dwy);
+  if (layer.use_bias) add_rows<Fixed>(dz, units, steps, dby);
 }
 
 }  // namespace

@@ -58,32 +58,52 @@ TG_INLINE void add_outer_block(const Lanes *a, int m, const Lanes *dz, int n, in
     for (int j = 0; j < Columns; ++j) dw[i * n + j] = sum[i * Columns + j];
 }
 
+// Rows of `dw` at a time, so that a block's sums fill the registers and no more.
 template <int Columns>
-TG_INLINE void add_outer_columns(const Lanes *a, int m, const Lanes *dz, int n, int steps, Lanes *dw) {
-  constexpr int kRows = 2 * kBlock / Columns > 0 ? 2 * kBlock / Columns : 1;
-  int i = 0;
-  for (; i + kRows <= m; i += kRows) add_outer_block<kRows, Columns>(a + i, m, dz, n, steps, dw + i * n);
-  for (; i < m; ++i) add_outer_block<1, Columns>(a + i, m, dz, n, steps, dw + i * n);
-}
+constexpr int kRows = 2 * kBlock / Columns > 0 ? 2 * kBlock / Columns : 1;
 
-// dw += Σ_t a_tᵀ · dz_t, with a (steps, m), dz (steps, n), dw (m, n)
-template <int Fixed>
-TG_INLINE void add_outer(const Lanes *a, int m, const Lanes *dz, int n, int steps, Lanes *dw) {
-  if constexpr (Fixed > 0) {
-    add_outer_columns<Fixed>(a, m, dz, Fixed, steps, dw);
+template <int FixedRows, int Columns>
+TG_INLINE void add_outer_columns(const Lanes *a, int m, const Lanes *dz, int n, int steps, Lanes *dw) {
+  if constexpr (FixedRows > 0 && FixedRows <= kRows<Columns>) {
+    add_outer_block<FixedRows, Columns>(a, m, dz, n, steps, dw);
   } else {
-    int j = 0;
-    for (; j + 4 <= n; j += 4) add_outer_columns<4>(a, m, dz + j, n, steps, dw + j);
-    for (; j < n; ++j) add_outer_columns<1>(a, m, dz + j, n, steps, dw + j);
+    int i = 0;
+    for (; i + kRows<Columns> <= m; i += kRows<Columns>)
+      add_outer_block<kRows<Columns>, Columns>(a + i, m, dz, n, steps, dw + i * n);
+    for (; i < m; ++i) add_outer_block<1, Columns>(a + i, m, dz, n, steps, dw + i * n);
   }
 }
 
+// dw += Σ_t a_tᵀ · dz_t, with a (steps, m), dz (steps, n), dw (m, n)
+template <int FixedRows, int FixedColumns>
+TG_INLINE void add_outer(const Lanes *a, int m, const Lanes *dz, int n, int steps, Lanes *dw) {
+  if constexpr (FixedColumns > 0) {
+    add_outer_columns<FixedRows, FixedColumns>(a, m, dz, FixedColumns, steps, dw);
+  } else {
+    int j = 0;
+    for (; j + 4 <= n; j += 4) add_outer_columns<0, 4>(a, m, dz + j, n, steps, dw + j);
+    for (; j < n; ++j) add_outer_columns<0, 1>(a, m, dz + j, n, steps, dw + j);
+  }
+}
+
+template <int Block>
+TG_INLINE void add_rows_block(const Lanes *dz, int n, int steps, Lanes *db) {
+  Lanes sum[Block];
+  for (int j = 0; j < Block; ++j) sum[j] = db[j];
+  for (int t = 0; t < steps; ++t)
+    for (int j = 0; j < Block; ++j) sum[j] = sum[j] + dz[t * n + j];
+  for (int j = 0; j < Block; ++j) db[j] = sum[j];
+}
+
 // db += Σ_t dz_t, with dz (steps, n), db (n)
+template <int Fixed>
 TG_INLINE void add_rows(const Lanes *dz, int n, int steps, Lanes *db) {
-  for (int j = 0; j < n; ++j) {
-    Lanes sum = db[j];
-    for (int t = 0; t < steps; ++t) sum = sum + dz[t * n + j];
-    db[j] = sum;
+  if constexpr (Fixed > 0) {
+    add_rows_block<Fixed>(dz, Fixed, steps, db);
+  } else {
+    int j = 0;
+    for (; j + kBlock <= n; j += kBlock) add_rows_block<kBlock>(dz + j, n, steps, db + j);
+    for (; j < n; ++j) add_rows_block<1>(dz + j, n, steps, db + j);
   }
 }
 

@@ -26,31 +26,35 @@ void simple_rnn_forward(const timeglass::Layer &layer, const Lanes *w, const Lan
   }
 }
 
-// dh: the gradient of the layer's output, (T, H) or the last step's (H). dz is room for (T, H), dh_past for (H).
+// dh: the gradient of the layer's output, (T, H) or the last step's (H). dz is room for (T, H), dh_t for (H).
 // Adds to dw; dx (T, F) may be null.
 template <int Fixed>
 void simple_rnn_backward(const timeglass::Layer &layer, const Lanes *w, const Lanes *x, const Lanes *h, const Lanes *dh,
-                         Lanes *dz, Lanes *dh_past, Lanes *dw, Lanes *dx) {
+                         Lanes *dz, Lanes *dh_t, Lanes *dw, Lanes *dx) {
   const int units = size_of<Fixed>(layer.units), features = layer.features, steps = layer.steps;
   const Lanes *wx = w, *wh = wx + features * units;
   Lanes *dwx = dw, *dwh = dwx + features * units, *dbh = dwh + units * units;
+  Lanes kept_dh[Fixed > 0 ? Fixed : 1], kept_dz[Fixed > 0 ? Fixed : 1];  // in registers where they fit
+  if (Fixed > 0) dh_t = kept_dh;
   for (int t = steps; t >= 1; --t) {
     // dh_t = what the output asks of it + dz_{t+1} · whᵀ
-    Lanes *dz_t = dz + (t - 1) * units;
-    const Lanes *asked = layer.return_sequences ? dh + (t - 1) * units : t == steps ? dh : nullptr;
+    const Lanes *asked = layer.return_sequences ? dh + (t - 1) * units : dh;
     if (t == steps) {
-      for (int j = 0; j < units; ++j) dh_past[j] = asked[j];
+      for (int j = 0; j < units; ++j) dh_t[j] = asked[j];
     } else {
-      multiply_transposed<Fixed>(dz_t + units, units, wh, units, dh_past);
-      if (asked)
-        for (int j = 0; j < units; ++j) dh_past[j] = dh_past[j] + asked[j];
+      multiply_transposed<Fixed>(Fixed > 0 ? kept_dz : dz + t * units, units, wh, units, dh_t);
+      if (layer.return_sequences)
+        for (int j = 0; j < units; ++j) dh_t[j] = dh_t[j] + asked[j];
     }
-    activate_backward(layer.activation, dh_past, h + t * units, units, dz_t);
+    Lanes *dz_t = Fixed > 0 ? kept_dz : dz + (t - 1) * units;
+    activate_backward(layer.activation, dh_t, h + t * units, units, dz_t);
+    if (Fixed > 0)
+      for (int j = 0; j < units; ++j) dz[(t - 1) * units + j] = dz_t[j];
     if (dx) multiply_transposed<Fixed>(dz_t, units, wx, features, dx + (t - 1) * features);
   }
-  add_outer<Fixed>(x, features, dz, units, steps, dwx);
-  add_outer<Fixed>(h, units, dz, units, steps, dwh);
-  if (layer.use_bias) add_rows(dz, units, steps, dbh);
+  add_outer<0, Fixed>(x, features, dz, units, steps, dwx);
+  add_outer<Fixed, Fixed>(h, units, dz, units, steps, dwh);
+  if (layer.use_bias) add_rows<Fixed>(dz, units, steps, dbh);
 }
 
 }  // namespace

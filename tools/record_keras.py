@@ -80,14 +80,14 @@ def sunspot_windows() -> tuple[Floats, Floats]:
     return scaled[: 12 * windows].reshape(windows, 12, 1), scaled[12::12][:windows, None]
 
 
-_ONE_STEP_THEN_100 = (Fit(1, 1, 1e-5), Fit(20, 5, 1e-4))
+_ONE_STEP_THEN_100 = (Fit(1, 1, 1e-6), Fit(20, 5, 1e-5))
 _TRAINED = ("tutorial", "stacked", "sequences", "no bias", "dense below")
 TRAININGS = {
     **{f"one step, then 100: {name}": Training(NETWORKS[name], _ONE_STEP_THEN_100) for name in _TRAINED},
-    "the tutorial's 20 epochs": Training(NETWORKS["tutorial"], (Fit(187, 20, 1e-3),), sunspots=True),
+    "the tutorial's 20 epochs": Training(NETWORKS["tutorial"], (Fit(187, 20, 1e-5),), sunspots=True),
     "batches of 32, the last of 11": Training(NETWORKS["stacked"], (Fit(75, 6, 1e-5), Fit(43, 3, 1e-5)), 32),
-    "a third for validation": Training(NETWORKS["sequences"], (Fit(50, 4, 1e-4),), 8, 1 / 3),
-    "Adam's own rates": Training(NETWORKS["tutorial"], (Fit(20, 2, 1e-4),), 3, adam=(0.02, 0.5, 0.9, 1e-3)),
+    "a third for validation": Training(NETWORKS["sequences"], (Fit(50, 4, 1e-5),), 8, 1 / 3),
+    "Adam's own rates": Training(NETWORKS["tutorial"], (Fit(20, 2, 1e-5),), 3, adam=(0.02, 0.5, 0.9, 1e-3)),
 }
 
 

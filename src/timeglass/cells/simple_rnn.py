@@ -26,6 +26,7 @@ class Weights(NamedTuple):
 def step(x: Array, h_past: Array, w: Weights, f: Activation) -> Array:
     """h_t (…, N, H) from x_t (…, N, F) and h_{t-1} (…, N, H).
 
+    >>> import numpy as np
     >>> one = np.ones((1, 1))
     >>> step(one, one, Weights(0.5 * one, 0.25 * one, 0 * one), Activation(lambda z: z, np.ones_like))
     array([[0.75]])

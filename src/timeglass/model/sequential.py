@@ -174,6 +174,7 @@ class Sequential:
     def compile(self, optimizer: str | Adam, loss: str) -> None:
         """Sets the optimiser ("adam" or `Adam(...)`) and the loss ("mean_squared_error"), and starts Adam afresh."""
         self._compiled = optimizer_of(optimizer), loss_name(loss)
+        self._chosen_engine()  # an engine that is missing is told of here, before any work
         if self._state is not None:
             self._state = TrainingState(self._state.weights)
 

@@ -48,7 +48,7 @@ def _settings(task: FitTask, first_epoch: int, slice_batches: int) -> calls.FitS
 
 @dataclass(frozen=True)
 class LanesEngine:
-    """`slice_batches` bounds a slice of training besides its 50 ms; 0 leaves it unbounded. It changes no result."""
+    """`slice_batches` bounds a slice of training besides its 40 ms; 0 leaves it unbounded. It changes no result."""
 
     library: Library = field(default_factory=load)
     slice_batches: int = 0

@@ -1,6 +1,6 @@
 // The activations over Lanes: f, and its derivative from the output f(z), as in cells/activations.py.
 // The coefficients come from tools/fit_activations.py, which also states the polynomials' own errors; what float32
-// adds is measured in tests/test_kernel_activations.py.
+// adds is measured in tests/test_activations.py.
 #pragma once
 
 #include "lanes.hpp"

@@ -1,8 +1,8 @@
 """The engines: lanes trains and predicts what NumPy does, each is chosen by name, and what is missing is said.
 
-After the short trainings here float32 leaves at most 1e-5 between the engines' weights and losses; each weight has
-moved by some hundred times as much. Adam divides by the root of squared gradients, so that where a gradient almost
-vanishes its rounding counts; the networks are seeded, the tolerance has a margin of three or more.
+After the short trainings here float32 leaves at most 1e-5 between the engines' weights and losses (6e-6 is the most
+that was seen, with the baseline instruction set); each network has moved by more than a hundred times as much. Adam
+divides by the root of squared gradients, so that where a gradient almost vanishes its rounding counts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def check_same_training(lanes: LanesEngine, network: Network, count: int, **opti
     assert_allclose(one.m, other.m, rtol=0, atol=TOLERANCE)
     assert_allclose(one.v, other.v, rtol=0, atol=TOLERANCE)
     assert_allclose(losses, expected, rtol=0, atol=TOLERANCE)
-    assert (one.steps, one.epochs, one.beta_powers) == (other.steps, other.epochs, other.beta_powers)
+    assert one.beta_powers == other.beta_powers
+    for state in (one, other):
+        assert (state.steps, state.epochs) == (task.epochs * task.batches, task.epochs)
 
 
 @networks.each_instruction_set

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64-static"
 
 SOURCES = ["csrc/timeglass.cpp", "csrc/plan.cpp", "csrc/kernel.cpp", "tests/neon/train_once.cpp"]
-FLAGS = "-std=c++20 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -fno-exceptions -fno-rtti -static".split()
+FLAGS = ["-std=c++20", "-O2", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-static"]
 
 
 def train_here(library: Library) -> np.ndarray:

@@ -106,8 +106,9 @@ def check_cycle(train: Array, period: int, *, unit: str) -> Finding:
         )
     elsewhere = "" if peak is None else f"; it peaks again near lag {peak} ({r[peak]:.2f})"
     sentence = (
-        f"There is no cycle of {period} {unit}: the autocorrelation has no peak at lag {period} ({r[period - half]:.2f}, "
-        f"{r[period]:.2f}, {r[period + half]:.2f} at lags {period - half}, {period}, {period + half}){elsewhere}."
+        f"There is no cycle of {period} {unit}: the autocorrelation has no peak at lag {period} "
+        f"({r[period - half]:.2f}, {r[period]:.2f}, {r[period + half]:.2f} at lags "
+        f"{period - half}, {period}, {period + half}){elsewhere}."
     )
     return Finding("claimed_cycle", True, sentence, numbers)
 

@@ -11,15 +11,23 @@ from timeglass.errors import InputError, ShapeError
 from timeglass.network.architecture import Architecture
 from timeglass.types import Floats
 
-__all__ = ["as_targets", "as_windows"]
+__all__ = ["as_floats", "as_targets", "as_windows"]
 
 
-def _as_floats(name: str, values: ArrayLike) -> Floats:
+def as_floats(name: str, values: ArrayLike) -> Floats:
+    """The values in float32, or an `InputError` that names the first that float32 cannot hold."""
+    if isinstance(values, np.ma.MaskedArray) and values.mask.any():
+        raise InputError(f"{name}: {values.mask.sum()} values are masked: fill them in or leave them out")
     try:
-        array = np.asarray(values)
-        floats = np.ascontiguousarray(array, dtype=np.float32)
+        array = np.atleast_1d(np.asarray(values))
+        if array.dtype.kind == "O":
+            array = array.astype(np.float64)
+        if array.dtype.kind not in "fiub":
+            raise TypeError("neither floats nor whole numbers nor booleans")
+        with np.errstate(over="ignore"):  # what overflows is refused below, by its place
+            floats = np.ascontiguousarray(array, dtype=np.float32)
     except (TypeError, ValueError):
-        raise InputError(f"{name}: expected numbers in an array, got {type(values).__name__}") from None
+        raise InputError(f"{name}: expected real numbers in an array of one shape, got {_kind(values)}") from None
     if not np.isfinite(floats).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(floats))[0])
         value: Any = array[place]
@@ -30,9 +38,14 @@ def _as_floats(name: str, values: ArrayLike) -> Floats:
     return floats
 
 
+def _kind(values: ArrayLike) -> str:
+    dtype = getattr(values, "dtype", None)
+    return f"an array of {dtype}" if dtype is not None else f"{type(values).__name__} {str(values)[:40]!r}"
+
+
 def as_windows(architecture: Architecture, x: ArrayLike) -> Floats:
     """X as (N, T, F); (N, T) is taken as one feature."""
-    floats = _as_floats("x", x)
+    floats = as_floats("x", x)
     if floats.ndim == 2 and architecture.features == 1:
         floats = floats[:, :, None]
     if floats.ndim != 3 or floats.shape[1:] != (architecture.time_steps, architecture.features):
@@ -46,7 +59,7 @@ def as_windows(architecture: Architecture, x: ArrayLike) -> Floats:
 
 def as_targets(architecture: Architecture, y: ArrayLike, windows: int) -> Floats:
     """Y as (N, …) of the network's output shape; (N,) is taken as one value for each window."""
-    floats = _as_floats("y", y)
+    floats = as_floats("y", y)
     if floats.ndim == 1 and architecture.output_shape == (1,):
         floats = floats[:, None]
     if floats.shape[1:] != architecture.output_shape:

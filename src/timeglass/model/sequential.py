@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from timeglass.errors import DivergenceError, InputError, OptionError, ShapeError
-from timeglass.model.arrays import as_targets, as_windows
+from timeglass.model.arrays import as_floats, as_targets, as_windows
 from timeglass.model.history import History
 from timeglass.model.report import Reporter, check_verbose
 from timeglass.model.summary import summary_lines
@@ -90,11 +90,13 @@ class Sequential:
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Places the layers on windows of (T, F), or (N, T, F) as Keras writes it, and draws the initial weights."""
-        steps, features = input_shape[-2:]
-        shape = Input((steps, features)).shape  # type: ignore[arg-type]  # Input itself refuses None
+        shape = Input(tuple(input_shape)[-2:]).shape  # type: ignore[arg-type]  # Input itself refuses what is no pair
+        old, state = self._architecture, self._state
         self._architecture = Architecture.of(self._layers, time_steps=shape[0], features=shape[1])
-        numbers = np.arange(self.networks)
-        self._state = TrainingState(initial_weights(self._architecture, numbers, seed=self.seed))
+        self._state = TrainingState(initial_weights(self._architecture, np.arange(self.networks), seed=self.seed))
+        if old and state and self._architecture.layers[: len(old.layers)] == old.layers:
+            # A layer more on top leaves the weights of those below as they are.
+            self._state.weights[:, : old.weight_count] = state.weights
 
     @property
     def architecture(self) -> Architecture:
@@ -157,15 +159,11 @@ class Sequential:
         own = [(name, array) for layer in split for name, array in layer.items()]
         if len(weights) != len(own):
             raise ShapeError(f"set_weights: expected {len(own)} arrays, got {len(weights)}")
-        given: list[Floats] = []
-        for (name, array), value in zip(own, weights, strict=True):
-            new = np.asarray(value, dtype=np.float32)
+        given = [as_floats(f"set_weights: {name}", value) for (name, _), value in zip(own, weights, strict=True)]
+        for (name, array), new in zip(own, given, strict=True):
             expected = array.shape[1:] if self.networks == 1 else array.shape
             if new.shape != expected:
                 raise ShapeError(f"set_weights: {name} has shape {expected}, got {new.shape}")
-            if not np.isfinite(new).all():
-                raise InputError(f"set_weights: {name} holds values that are not finite")
-            given.append(new)
         for (_, array), new in zip(own, given, strict=True):
             array[...] = new
 
@@ -184,8 +182,8 @@ class Sequential:
         return self._compiled
 
     def _build_for(self, x: ArrayLike) -> None:
-        if self._architecture is None and np.ndim(x) == 3:
-            self.build(np.shape(x))
+        if self._architecture is None and len(shape := as_floats("x", x).shape) == 3:
+            self.build(shape)
 
     def fit(
         self,
@@ -212,7 +210,7 @@ class Sequential:
         self._build_for(x)
         windows = as_windows(self.architecture, x)
         targets = as_targets(self.architecture, y, len(windows))
-        if not 0 <= validation_split < 1:
+        if not isinstance(validation_split, Real) or not 0 <= validation_split < 1:
             raise OptionError(f"validation_split: expected a share from 0 to below 1, got {validation_split!r}")
         kept = int(len(windows) * (1 - validation_split))
         if kept == 0:

@@ -6,12 +6,12 @@ each in C order. L networks are a table (L, P).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from math import prod
 
-from timeglass.errors import ShapeError
+from timeglass.errors import OptionError, ShapeError
 from timeglass.network.layers import Dense, Layer, SimpleRNN
 from timeglass.types import Array
 
@@ -57,6 +57,11 @@ class PlacedLayer:
         return (self.time_steps, self.layer.units) if self.gives_sequence else (self.layer.units,)
 
 
+def _free_name(kind: str, taken: set[str]) -> str:
+    """simple_rnn, simple_rnn_1, …: the first that no layer has."""
+    return next(name for n in count() if (name := f"{kind}_{n}" if n else kind) not in taken)
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A chain of layers on windows of T time steps and F features.
@@ -73,8 +78,11 @@ class Architecture:
     @classmethod
     def of(cls, layers: Sequence[Layer], *, time_steps: int, features: int) -> Architecture:
         """Places the layers; a `ShapeError` names the one that does not fit on the one before."""
+        named = [layer.name for layer in layers if layer.name]
+        if len(set(named)) < len(named):
+            raise OptionError(f"layer names: each may be given once, got {', '.join(named)}")
+        taken = set(named)
         placed: list[PlacedLayer] = []
-        taken: Counter[str] = Counter()
         steps, width, sequence = time_steps, features, True
         for layer in layers:
             if isinstance(layer, SimpleRNN) and not sequence:
@@ -82,9 +90,8 @@ class Architecture:
                     f"{layer} needs a sequence, but the layer before it gives one vector: "
                     "set return_sequences=True on that layer"
                 )
-            number = taken[layer.kind]
-            taken[layer.kind] += 1
-            name = layer.name or (f"{layer.kind}_{number}" if number else layer.kind)
+            name = layer.name or _free_name(layer.kind, taken)
+            taken.add(name)
             sequence = sequence and (isinstance(layer, Dense) or layer.return_sequences)
             placed.append(PlacedLayer(layer, name, steps, width, sequence))
             steps, width = (steps if sequence else 1), layer.units

@@ -24,13 +24,16 @@ def _check_units(layer: str, units: int) -> None:
 
 
 def _check_activation(layer: str, activation: str | None) -> None:
-    if activation is not None and activation not in ACTIVATIONS:
+    if activation is not None and (not isinstance(activation, str) or activation not in ACTIVATIONS):
         known = ", ".join(ACTIVATIONS)
         raise OptionError(f"{layer} activation: expected one of {known}, got {activation!r}")
 
 
 def _check_input_shape(layer: str, shape: Sequence[int] | None) -> None:
-    if shape is not None and not (len(shape) == 2 and all(isinstance(size, Integral) and size >= 1 for size in shape)):
+    if shape is None:
+        return
+    sizes = tuple(shape) if isinstance(shape, Sequence) else ()
+    if len(sizes) != 2 or not all(isinstance(s, Integral) and not isinstance(s, bool) and s >= 1 for s in sizes):
         raise OptionError(f"{layer} input shape: expected (time steps, features), each at least 1, got {shape!r}")
 
 

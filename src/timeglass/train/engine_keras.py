@@ -32,9 +32,10 @@ def keras_model(architecture: Architecture, weights: Floats) -> Any:
     model = keras.Sequential([keras.layers.Input((architecture.time_steps, architecture.features))])
     for placed in architecture.layers:
         layer = placed.layer
-        options = {"activation": placed.activation, "use_bias": layer.use_bias}
+        # Zeros, since the weights are set below: drawing some first would cost more than a second.
+        options = {"activation": placed.activation, "use_bias": layer.use_bias, "kernel_initializer": "zeros"}
         if placed.recurrent:
-            options["return_sequences"] = placed.gives_sequence
+            options |= {"return_sequences": placed.gives_sequence, "recurrent_initializer": "zeros"}
         make = keras.layers.SimpleRNN if placed.recurrent else keras.layers.Dense
         model.add(make(layer.units, **options))
     split = architecture.split(weights[None])

@@ -28,6 +28,8 @@ class NumpyEngine:
 
     name = "numpy"
 
+    # Numbers that outgrow float32 end in the model's DivergenceError; NumPy need not warn of them as well.
+    @np.errstate(over="ignore", invalid="ignore")
     def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> Array:
         networks, count = len(state.weights), len(task.x)
         losses = np.zeros((networks, task.epochs))
@@ -49,6 +51,7 @@ class NumpyEngine:
         state.count(task, powers)
         return losses
 
+    @np.errstate(over="ignore", invalid="ignore")
     def predict(self, architecture: Architecture, weights: Floats, x: Floats) -> Floats:
         values = chain.forward(architecture, weights, x[None])
         return np.ascontiguousarray(chain.output(architecture, values))

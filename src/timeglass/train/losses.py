@@ -40,7 +40,7 @@ def loss_name(loss: str) -> str:
     >>> loss_name("mse")
     'mean_squared_error'
     """
-    name = _SHORT.get(loss, loss)
+    name = _SHORT.get(loss, loss) if isinstance(loss, str) else ""
     if name not in LOSSES:
         raise OptionError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
     return name

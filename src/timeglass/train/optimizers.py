@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -33,13 +35,16 @@ class Adam:
     epsilon: float = 1e-7
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise OptionError(f"Adam learning_rate: expected a finite number above 0, got {self.learning_rate!r}")
-        for name in ("beta_1", "beta_2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise OptionError(f"Adam {name}: expected a number from 0 to below 1, got {getattr(self, name)!r}")
-        if not (math.isfinite(self.epsilon) and self.epsilon >= 0):
-            raise OptionError(f"Adam epsilon: expected a finite number of at least 0, got {self.epsilon!r}")
+        limits: dict[str, tuple[Callable[[float], bool], str]] = {
+            "learning_rate": (lambda rate: rate > 0, "a finite number above 0"),
+            "beta_1": (lambda beta: 0 <= beta < 1, "a number from 0 to below 1"),
+            "beta_2": (lambda beta: 0 <= beta < 1, "a number from 0 to below 1"),
+            "epsilon": (lambda epsilon: epsilon >= 0, "a finite number of at least 0"),
+        }
+        for name, (holds, words) in limits.items():
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not math.isfinite(value) or not holds(float(value)):
+                raise OptionError(f"Adam {name}: expected {words}, got {value!r}")
 
 
 def optimizer_of(optimizer: str | Adam) -> Adam:

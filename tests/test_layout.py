@@ -32,6 +32,7 @@ ROOMS = [
     "kernel",
     "files",
     "errors",
+    "words",
     "types",
 ]
 # The kernel's library looks like an extension module to pkgutil; it is none.

@@ -14,6 +14,8 @@ Each message says what was received, what was expected, where, and what to do. `
 
 from __future__ import annotations
 
+from timeglass.words import printable
+
 __all__ = [
     "DataError",
     "DivergenceError",
@@ -29,6 +31,10 @@ class TimeglassError(Exception):
     """The root of the tree. `exit_code` is what the command line ends with."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """The message in one line: what it repeats of file names, headers and answers can move no cursor."""
+        return printable(super().__str__())
 
 
 class InputError(TimeglassError, ValueError):

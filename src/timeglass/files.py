@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,10 +30,12 @@ def check_folder(option: str, folder: Path) -> None:
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Has `write` fill a file beside `path`, then puts it in its place in one step."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    part = Path(name)
+    part = None
     try:
+        _clean(path)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+        part = Path(name)
         write(part)
         with part.open("rb+") as file:
             os.fsync(file.fileno())
@@ -42,8 +46,17 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
             f"{path}: cannot be written ({error.strerror or error}); free some space or choose --out"
         ) from None
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
+        if part is not None:
+            with contextlib.suppress(FileNotFoundError):
+                part.unlink()
+
+
+def _clean(path: Path) -> None:
+    """Removes what a writer that was killed left behind an hour or longer ago."""
+    for stray in path.parent.glob(f".{glob.escape(path.stem)}-????????{glob.escape(path.suffix)}"):
+        with contextlib.suppress(OSError):
+            if time.time() - stray.stat().st_mtime > 3600:
+                stray.unlink()
 
 
 def _umask() -> int:

@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 a proof failed or training diverged; 2 what was given cann
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -34,14 +35,40 @@ def _end(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def main() -> None:
-    """Runs the command line; every error that has a cause outside this program is one or two lines."""
+def _prepare_output() -> None:
+    """Closed output is as good as none; a character that the output's encoding does not have becomes an escape."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the end)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _run() -> int:
+    """The exit code. Without click's own `main`, which ends with 1 where the reader of the output has gone."""
     try:
-        cli(prog_name="timeglass", standalone_mode=False)
-        sys.stdout.flush()
+        with cli.make_context("timeglass", sys.argv[1:]) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
-        raise SystemExit(2) from None
+        return 2
+    return 0
+
+
+def _discard_output() -> None:
+    """Python would complain again when it closes standard output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main() -> None:
+    """Runs the command line; every error that has a cause outside this program is one or two lines."""
+    _prepare_output()
+    code = 2 * (len(sys.argv) == 1)
+    try:
+        code = _run()
+        sys.stdout.flush()
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
@@ -50,10 +77,12 @@ def main() -> None:
         _end(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _end("stopped", 130)
-    except BrokenPipeError:
-        # Whoever read the output has gone, as `head` does. Python would complain again when it closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        _discard_output()
+    except OSError as error:
+        _discard_output()
+        _end(f"cannot write: {error.strerror or error}", 2)
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -45,15 +45,21 @@ def check_scaler(series: Series, train_rows: int) -> Finding:
     seen = [end for end in ("maximum", "minimum") if numbers[end] != numbers[f"train_{end}"]]
     if not seen:
         return Finding("scaler_saw_test", False, "The scaler's limits both lie in the training part.", numbers)
-    test_reach = (values[train_rows:].max() - train.min()) / np.ptp(train) if np.ptp(train) > 0 else np.inf
-    numbers["test_maximum_on_train_scale"] = float(test_reach)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        test_reach = float((values[train_rows:].max() - train.min()) / np.ptp(train))
+    numbers["test_maximum_on_train_scale"] = test_reach if np.isfinite(test_reach) else None
     if "maximum" in seen:
         end, value, own, at = "maximum", values.max(), train.max(), row
     else:
         end, value, own, at = "minimum", values.min(), train.min(), int(values.argmin())
+    grown = f"{test_reach:.3f}" if test_reach < 1e6 else f"{test_reach:.3g}"
     sentence = (
         f"The scaler saw the test part: its {end} {value:g} ({series.label(at)}) is a test value, the training part's "
-        f"is {own:g}. Fitted on the training part, it would take the test part up to {test_reach:.3f}."
+        f"is {own:g}. "
+    ) + (
+        f"Fitted on the training part, it would take the test part up to {grown}."
+        if np.isfinite(test_reach)
+        else "The training part varies too little to scale the test part by."
     )
     return Finding("scaler_saw_test", True, sentence, numbers)
 
@@ -63,7 +69,8 @@ def autocorrelation(values: Array, lags: int) -> Array:
 
     G. E. P. Box, G. M. Jenkins, "Time series analysis", 1970, section 2.1.5.
     """
-    centred = values - values.mean()
+    reach = float(np.abs(values).max()) or 1.0  # the squares of the largest doubles are beyond a double
+    centred = values / reach - (values / reach).mean()
     total = float(centred @ centred)
     if total == 0:
         return np.zeros(lags + 1)

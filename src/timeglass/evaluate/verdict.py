@@ -14,6 +14,7 @@ __all__ = ["Verdict", "judge"]
 
 _RESAMPLES = 10_000
 _LEVEL = 0.95
+_MOST_DRAWN = 2**22  # windows in memory at once
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Verdict:
             "worse": "Worse than doing nothing",
             "not shown": "Not shown to be better than doing nothing",
         }[self.outcome]
+        if not np.isfinite([self.change, self.low, self.high]).all():
+            return f"{head}: {baseline} is exact in some or all of the {self.windows} test windows, {forecast} is not."
         side = "below" if self.change < 0 else "above"
         return (
             f"{head}: the test RMSE of {forecast} is {abs(self.change):.1%} {side} that of {baseline} "
@@ -49,9 +52,16 @@ def judge(actual: Array, forecast: Array, baseline: Array, *, seed: int) -> Verd
     ours, theirs = root_mean_squared_error(actual, forecast), root_mean_squared_error(actual, baseline)
     if theirs == 0:
         return Verdict("not shown" if ours == 0 else "worse", 0.0 if ours == 0 else np.inf, 0.0, np.inf, len(actual))
-    drawn = np.random.default_rng(seed).integers(0, len(actual), size=(_RESAMPLES, len(actual)))
+    squares = np.square(np.stack([actual - forecast, actual - baseline]))  # (2, N)
+    rng, at_once = np.random.default_rng(seed), max(1, _MOST_DRAWN // len(actual))
     # The mean squared errors of each resample, both on the same windows.
-    pair = [np.square(actual - f)[drawn].mean(axis=1) for f in (forecast, baseline)]
+    pair = np.concatenate(
+        [
+            squares[:, rng.integers(0, len(actual), size=(min(at_once, _RESAMPLES - done), len(actual)))].mean(axis=2)
+            for done in range(0, _RESAMPLES, at_once)
+        ],
+        axis=1,
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         changes = np.where(pair[1] > 0, np.sqrt(pair[0] / pair[1]) - 1, 0.0)
     low, high = np.quantile(changes, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])

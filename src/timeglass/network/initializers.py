@@ -16,6 +16,8 @@ from timeglass.types import Array, Floats
 
 __all__ = ["initial_weights"]
 
+_WORK_AT_ONCE = 10**7
+
 Words = NDArray[np.uint64]
 
 
@@ -27,8 +29,14 @@ def _glorot_uniform(words: Words, shape: tuple[int, int]) -> Array:
 
 def _orthogonal(words: Words, units: int) -> Array:
     """(L, H, H), each orthogonal: the Q of a normal matrix's QR with the diagonal of R made positive."""
-    q, r = np.linalg.qr(normal(words)[:, : units * units].reshape(-1, units, units))
-    return q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]
+    numbers = normal(words)[:, : units * units].reshape(-1, units, units)
+    made = np.empty_like(numbers)
+    # Some networks at a time: LAPACK cannot be interrupted, and a large batch would keep Ctrl-C waiting.
+    at_once = max(1, _WORK_AT_ONCE // units**3)
+    for first in range(0, len(numbers), at_once):
+        q, r = np.linalg.qr(numbers[first : first + at_once])
+        made[first : first + at_once] = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]
+    return made
 
 
 def initial_weights(architecture: Architecture, networks: NDArray[np.integer], *, seed: int) -> Floats:

@@ -30,7 +30,8 @@ class MinMaxScaler:
         low, high = float(values.min()), float(values.max())
         if low == high:
             raise InputError(f"all {len(values)} values are {low:g}: no variation, nothing to learn")
-        if not np.isfinite(high - low):
+        # A sixteenth of the range of a double, so that sums of a few values and forecasts beyond the range are finite.
+        if not np.isfinite(16 * high - 16 * low) or not np.isfinite(16 * max(abs(low), abs(high))):
             raise InputError(f"the values reach from {low:g} to {high:g}: too far apart for a double")
         return cls(low, high)
 

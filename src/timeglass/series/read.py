@@ -19,10 +19,11 @@ from timeglass.errors import DataError
 from timeglass.series.dates import read_dates
 from timeglass.series.series import Series
 from timeglass.series.source import read_bytes
+from timeglass.words import quoted, shown
 
 __all__ = ["read_series"]
 
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _KINDS = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"\x1f\x8b": "a gzip archive",
@@ -30,7 +31,11 @@ _KINDS = {
     b"%PDF": "a PDF",
     b"SQLite": "an SQLite database",
 }
-_SHOWN = 40  # characters of a refused text that a message repeats
+
+
+def _line(before: str) -> int:
+    """The number of the line on which the text after this begins."""
+    return before.count("\n") + before.count("\r") - before.count("\r\n") + 1
 
 
 def _text(content: bytes, source: str) -> str:
@@ -39,19 +44,19 @@ def _text(content: bytes, source: str) -> str:
     for magic, kind in _KINDS.items():
         if content.startswith(magic):
             raise DataError(f"{source} is {kind}, not CSV: save it as CSV first")
-    start = content[:512].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
+    start = content[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<!--")):
         raise DataError(f"{source} is a web page, not CSV: use the link to the raw file")
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = _line(content[: error.start].decode(encoding, "replace"))
         raise DataError(
             f"{source}:{line}: byte {error.start} is not {encoding.upper().removesuffix('-SIG')}: save it as UTF-8"
         ) from None
     if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
+        line = _line(text[: text.index("\0")])
         raise DataError(f"{source}:{line}: holds a NUL character: the file is damaged, or UTF-16 without its mark")
     return text
 
@@ -63,7 +68,7 @@ def _rows(text: str, source: str) -> list[tuple[int, list[str]]]:
     line = 1
     try:
         for fields in reader:
-            if fields:
+            if any(map(str.strip, fields)) or len(fields) > 1:
                 rows.append((line, [field.strip() for field in fields]))
             line = reader.line_num + 1
     except csv.Error as error:
@@ -72,34 +77,38 @@ def _rows(text: str, source: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
-
-
 def _check_header(header: list[str], source: str, line: int) -> None:
     if len(header) < 2:
         other = next((mark for mark in ";\t|" if mark in header[0]), None)
         hint = f"it looks separated by {other!r}: save it with commas" if other else "expected a date and a value"
-        raise DataError(f"{source}:{line}: one column only, {_shown(header[0])}; {hint}")
+        raise DataError(f"{source}:{line}: one column only, {quoted(header[0])}; {hint}")
     if _NUMBER.fullmatch(header[1]):
         raise DataError(
-            f"{source}:{line}:2: the first line looks like data ({_shown(header[1])}): put a header above it, "
+            f"{source}:{line}:2: the first line looks like data ({quoted(header[1])}): put a header above it, "
             "such as Month,Value"
         )
 
 
 def _value(text: str, place: str, column: str) -> float:
     if not text:
-        raise DataError(f"{place}: column {column!r} is blank: fill in the value, or cut the rows up to it")
+        raise DataError(f"{place}: column {quoted(column)} is blank: fill in the value, or cut the rows up to it")
     if not _NUMBER.fullmatch(text):
         infinite = text.lower().lstrip("+-") in ("inf", "infinity", "nan", "na", "null", "none")
         expected = "expected a finite number" if infinite else "expected a number such as 58.0"
         hint = "; 1,234.5 is written 1234.5" if re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?", text) else ""
-        raise DataError(f"{place}: column {column!r} holds {_shown(text)}: {expected}{hint}")
+        raise DataError(f"{place}: column {quoted(column)} holds {quoted(text)}: {expected}{hint}")
     value = float(text)
     if math.isinf(value):
-        raise DataError(f"{place}: column {column!r} holds {_shown(text)}, beyond what a double can hold")
+        raise DataError(f"{place}: column {quoted(column)} holds {quoted(text)}, beyond what a double can hold")
     return value
+
+
+def _is_held(text: str, value: float) -> bool:
+    """Whether a double holds the number, but for the usual rounding of a decimal fraction."""
+    digits = text.lstrip("+-0")
+    if value == 0:
+        return not re.search("[1-9]", digits.lower().partition("e")[0])
+    return len(digits) < 16 or not digits.isdigit() or int(digits) == abs(int(value))
 
 
 def read_series(where: str, *, private: bool = False) -> Series:
@@ -115,12 +124,18 @@ def read_series(where: str, *, private: bool = False) -> Series:
     (header_line, header), records = rows[0], rows[1:]
     _check_header(header, source, header_line)
     if not records:
-        raise DataError(f"{source} has a header ({','.join(header)[:_SHOWN]}) but no rows")
-    values = np.empty(len(records))
+        raise DataError(f"{source} has a header ({shown(','.join(header))}) but no rows")
+    values, rounded = np.empty(len(records)), []
     for i, (line, fields) in enumerate(records):
         if len(fields) != len(header):
-            raise DataError(f"{source}:{line}: {len(fields)} fields where the header has {len(header)}")
+            count = f"{len(fields)} field{'s' * (len(fields) != 1)}"
+            raise DataError(f"{source}:{line}: {count} where the header has {len(header)}")
         values[i] = _value(fields[1], f"{source}:{line}:2", header[1])
+        if not _is_held(fields[1], values[i]):
+            rounded.append(f"line {line}: {quoted(fields[1])} is held as {float(values[i])!r}")
     lines: NDArray[np.int64] = np.array([line for line, _ in records])
     dates, notes = read_dates([fields[0] for _, fields in records], lines, source, header[0])
+    if len(rounded) > 3:
+        rounded[3:] = [f"and {len(rounded) - 3:,} more values that a double cannot hold exactly"]
+    notes = (*rounded, *notes)
     return Series(values, dates, lines, header[1], source, hashlib.sha256(content).hexdigest(), notes)

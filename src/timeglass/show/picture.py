@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +13,7 @@ import numpy as np
 from timeglass.errors import EngineError
 from timeglass.files import write_whole
 from timeglass.types import Array
+from timeglass.words import shown
 
 __all__ = ["BAND", "ForecastPicture", "draw_forecast", "forecast_picture", "require_matplotlib"]
 
@@ -61,6 +64,10 @@ def require_matplotlib() -> Any:
         raise EngineError(
             "the picture needs matplotlib: run pip install 'timeglass[plot]', or leave it out with --no-plot"
         ) from None
+    except ValueError:  # matplotlib looks at it when it starts, used or not
+        raise EngineError(
+            f"matplotlib does not know the MPLBACKEND {os.environ.get('MPLBACKEND')!r}: unset it, or use --no-plot"
+        ) from None
     return mpl
 
 
@@ -71,7 +78,13 @@ def draw_forecast(picture: ForecastPicture, paths: list[Path]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({"svg.hashsalt": "timeglass", "svg.fonttype": "none", "font.size": 10}):
+    # From matplotlib's defaults, whatever the user's matplotlibrc says; text is text, not TeX.
+    with warnings.catch_warnings(), mpl.rc_context():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        mpl.rcParams.update({k: v for k, v in mpl.rcParamsDefault.items() if k not in ("backend", "interactive")})
+        mpl.rcParams.update(
+            {"text.parse_math": False, "svg.hashsalt": "timeglass", "svg.fonttype": "none", "font.size": 10}
+        )
         figure = Figure(figsize=(15, 8), layout="constrained")
         FigureCanvasAgg(figure)
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -94,7 +107,7 @@ def _draw_values(axes: Any, p: ForecastPicture) -> None:
     for text, side, align in (("training", -6, "right"), ("test", 6, "left")):
         place = {"xy": (p.split, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
         axes.annotate(text, xytext=(side, -14), ha=align, color=_SPLIT, **place)
-    axes.set_ylabel(p.value_name)
+    axes.set_ylabel(shown(p.value_name))
     axes.set_title("Actual and predicted values. The red line separates the training part from the test part.")
     axes.legend(loc="upper left", ncols=3, frameon=False)
     axes.margins(x=0.01)

@@ -8,6 +8,7 @@ import numpy as np
 
 from timeglass.show.picture import ForecastPicture
 from timeglass.types import Array
+from timeglass.words import shown
 
 __all__ = ["plot_lines"]
 
@@ -27,7 +28,7 @@ def _numbers(at: Array) -> Array:
 
 def _label(value: Any, chars: int, delta: Any = None, left: bool = False) -> str:
     del delta
-    text = f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+    text = f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}" if abs(value) < 1e9 else f"{value:.3g}"
     return text.ljust(chars) if left else text.rjust(chars)
 
 
@@ -49,7 +50,7 @@ def plot_lines(picture: ForecastPicture, *, width: int = 80, color: bool = False
     side = 0.01 * (at[-1] - at[0]) or 0.5
     figure.set_x_limits(float(at[0] - side), float(at[-1] + side))
     figure.set_y_limits(float(min(low, max(low - room, 0.0))), float(high + room))
-    figure.x_label, figure.y_label = picture.time_name, picture.value_name
+    figure.x_label, figure.y_label = picture.time_name, shown(picture.value_name)
     figure.plot(at.tolist(), forecast.tolist(), lc="blue" if color else None)
     figure.scatter(at.tolist(), actual.tolist(), lc="red" if color else None, marker="×")
     return ["Test part: × actual, line predicted", *(line.rstrip() for line in figure.show().splitlines())]

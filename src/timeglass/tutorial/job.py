@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -31,8 +32,10 @@ __all__ = ["JobOptions", "JobPlan", "JobResult", "Scores", "plan_job", "run_job"
 
 # The fewest windows of a part: two, or there is nothing to resample and no spread.
 _FEWEST_WINDOWS = 2
+_MOST_ROWS = 10**9
 _MOST_NETWORKS = 65_536
 _MOST_UNITS = 1_024
+_MOST_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class JobOptions:
     engine: str | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.split < 1:
+        if isinstance(self.split, bool) or not isinstance(self.split, Real) or not 0 < self.split < 1:
             raise OptionError(f"--split {self.split}: expected a share between 0 and 1, such as 0.8")
         limits = {"time_steps": 100_000, "hidden_units": _MOST_UNITS, "epochs": 1_000_000, "networks": _MOST_NETWORKS}
         for name, most in limits.items():
@@ -118,10 +121,10 @@ class JobResult:
 def _fewest_rows(options: JobOptions) -> int:
     """The fewest rows that give both parts enough windows."""
     part = _FEWEST_WINDOWS * options.time_steps + 1
-    rows = int(np.ceil(max(part / options.split, part / (1 - options.split))))
-    while int(rows * options.split) < part or rows - int(rows * options.split) < part:
-        rows += 1
-    return rows
+    # Both parts grow with the rows, so that halving finds the first number that is enough.
+    return bisect_left(
+        range(_MOST_ROWS), True, key=lambda n: min(int(n * options.split), n - int(n * options.split)) >= part
+    )
 
 
 def _check_length(series: Series, options: JobOptions) -> None:
@@ -136,6 +139,17 @@ def _check_length(series: Series, options: JobOptions) -> None:
     )
 
 
+def _check_memory(options: JobOptions) -> None:
+    """Losses are kept for each epoch; a weight costs about 64 bytes while the network is made."""
+    units = options.hidden_units
+    need = options.networks * (8 * options.epochs + 64 * (units * (units + 3) + 1))
+    if need > _MOST_BYTES:
+        raise OptionError(
+            f"--networks {options.networks} with --hidden-units {units} and --epochs {options.epochs} would take about "
+            f"{need / 2**30:,.0f} GiB of memory, this job takes at most {_MOST_BYTES / 2**30:.0f}: lower one of them"
+        )
+
+
 def plan_job(options: JobOptions, data: str | None = None, *, private: bool = False) -> JobPlan:
     """Reads `data` (a file or address; the bundled sunspots for None) and prepares all but the training."""
     series = read_series(str(SUNSPOTS) if data is None else data, private=private)
@@ -148,6 +162,7 @@ def plan_job(options: JobOptions, data: str | None = None, *, private: bool = Fa
     rows = int(len(series) * options.split)
     steps = options.time_steps
     train, test = (Part(part, cut_windows(part, steps, stride=steps)) for part in (scaled[:rows], scaled[rows:]))
+    _check_memory(options)
     layers: list[Input | Layer] = [Input((steps, 1)), SimpleRNN(options.hidden_units), Dense(1, activation="tanh")]
     model = Sequential(layers, networks=options.networks, seed=options.seed, engine=options.engine)
     return JobPlan(series, options, scaler, train, test, model)

@@ -13,6 +13,7 @@ import numpy as np
 from timeglass.series.bundled import SUNSPOTS
 from timeglass.show.table import table_lines
 from timeglass.tutorial.job import JobPlan, JobResult, Scores
+from timeglass.words import printable, shown
 
 __all__ = ["plan_lines", "result_json", "result_lines"]
 
@@ -40,7 +41,7 @@ def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:
     )
     first, last = series.label(0), series.label(len(series) - 1)
     entries = [
-        ("Data", f"{_source(plan)}, column {series.name}: {len(series):,} rows, {first} to {last}"),
+        ("Data", f"{printable(_source(plan))}, column {shown(series.name)}: {len(series):,} rows, {first} to {last}"),
         *(("", f"note: {note}") for note in series.notes),
         (
             "Split",
@@ -70,7 +71,8 @@ def _error_table(result: JobResult) -> list[str]:
         "worst": "worst network",
         "ensemble": "ensemble (mean of all)",
     }
-    rows = [["RMSE", "train", "test", f"train, {result.plan.series.name}", f"test, {result.plan.series.name}"]]
+    name = shown(result.plan.series.name)
+    rows = [["RMSE", "train", "test", f"train, {name}", f"test, {name}"]]
     pairs = [(titles[name], tuple(float(getattr(s, name)) for s in result.scores)) for name in _NAMES]
     pairs += [(rival.title, (rival.train_error, rival.test_error)) for rival in result.baselines]
     for title, errors in pairs:
@@ -88,9 +90,10 @@ def _proof_lines(result: JobResult) -> list[str]:
     count = proof.network.size
     verdict = "holds" if proof.holds else "FAILS"
     original = float(scaler.inverse_transform(np.array(theirs)))
-    when, unit = result.plan.series.label(row), result.plan.series.name
+    value = f"{original:.2f}" if abs(original) < 1e9 else f"{original:.6g}"
+    when, unit = result.plan.series.label(row), shown(result.plan.series.name)
     return [
-        f"Proof     forecast for {when} by network {network} ({original:.2f} {unit})",
+        f"Proof     forecast for {when} by network {network} ({value} {unit})",
         f"          Prediction from network          {theirs:.9f}",
         f"          Prediction from our computation  {ours:.9f}",
         f"          largest difference of all {count:,} forecasts: {proof.max_abs_difference:.1e}; "

@@ -1,0 +1,26 @@
+"""Other people's words, fit to be shown: no control characters, not too many."""
+
+from __future__ import annotations
+
+__all__ = ["printable", "quoted", "shown"]
+
+_MOST = 40  # characters
+
+
+def shown(text: str) -> str:
+    r"""One line without control characters or marks of direction, at most 40 characters of it.
+
+    >>> shown("a\nb"), shown("x" * 50) == "x" * 40 + "…"
+    ('a\\nb', True)
+    """
+    return printable(text if len(text) <= _MOST else text[:_MOST] + "…")
+
+
+def printable(text: str) -> str:
+    """The whole of it in one line, what cannot be printed as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def quoted(text: str) -> str:
+    """The same in quotes."""
+    return repr(text if len(text) <= _MOST else text[:_MOST] + "…")

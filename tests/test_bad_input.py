@@ -194,10 +194,11 @@ CASES = [
 ]  # fmt: skip
 
 
-def run(folder, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """`timeglass` with these arguments in that folder."""
+def run(folder, *arguments: str, closed: int = 0, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """`timeglass` with these arguments in that folder; `closed` is an output closed by the shell, 1 or 2."""
     settings = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60, **settings}
-    return subprocess.run([*COMMAND, *arguments], cwd=folder, text=True, encoding="utf-8", **settings)
+    shell = ["sh", "-c", f'exec "$@" {closed}>&-', "sh"] if closed else []
+    return subprocess.run([*shell, *COMMAND, *arguments], cwd=folder, text=True, encoding="utf-8", **settings)
 
 
 def check_refused(done: subprocess.CompletedProcess[str], folder) -> str:
@@ -356,9 +357,7 @@ def test_a_reader_that_has_gone(call, tmp_path):
 @pytest.mark.parametrize("call", CALLS)
 def test_closed_output(call, tmp_path):
     """As in `timeglass … >&-`."""
-    done = run(
-        tmp_path, *CALLS[call], capture_output=False, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1)
-    )  # fmt: skip
+    done = run(tmp_path, *CALLS[call], closed=1)
     assert (done.returncode, done.stderr) == (end_of(call), "")
 
 

@@ -125,12 +125,10 @@ def test_hostile_file_names(name, tmp_path):
 
 
 def test_closed_error_output(tmp_path):
-    done = run(
-        tmp_path, *CALLS["the job"], capture_output=False, stdout=subprocess.PIPE, preexec_fn=lambda: os.close(2)
-    )
+    done = run(tmp_path, *CALLS["the job"], closed=2)
     assert done.returncode == 0
     assert "the proof holds" in done.stdout
-    refused = run(tmp_path, "sunspots", "--epochs", "0", capture_output=False, preexec_fn=lambda: os.close(2))
+    refused = run(tmp_path, "sunspots", "--epochs", "0", closed=2)
     assert refused.returncode == 2
 
 

@@ -69,6 +69,16 @@ TG_INLINE Register at_least(Register a, Register limit) { return a < limit ? lim
 
 struct Lanes {
   Register part[kRegisters];
+
+  Lanes() = default;
+  // Register by register: GCC would copy an array of registers by 16 bytes at a time, and stall when it reads it back.
+  TG_INLINE Lanes(const Lanes &other) {
+    for (int k = 0; k < kRegisters; ++k) part[k] = other.part[k];
+  }
+  TG_INLINE Lanes &operator=(const Lanes &other) {
+    for (int k = 0; k < kRegisters; ++k) part[k] = other.part[k];
+    return *this;
+  }
 };
 
 // Applies an expression in `k`, the number of the register, to all registers of a Lanes.
@@ -87,9 +97,13 @@ TG_INLINE Lanes sqrt(Lanes a) { TG_EACH_REGISTER(sqrt(a.part[k])); }
 
 TG_INLINE Lanes load(const float *from) {
   Lanes result;
-  memcpy(&result, from, sizeof result);
+  for (int k = 0; k < kRegisters; ++k) memcpy(&result.part[k], from + k * kRegisterLanes, sizeof(Register));
   return result;
 }
+TG_INLINE void store(Lanes a, float *to) {
+  for (int k = 0; k < kRegisters; ++k) memcpy(to + k * kRegisterLanes, &a.part[k], sizeof(Register));
+}
+
 // Four floats of one lane, whatever the native width: what a transposition is made of.
 typedef float Quad __attribute__((vector_size(16)));
 
@@ -119,7 +133,5 @@ TG_INLINE void gather_rows(const float *const from[kLanes], int64_t count, Lanes
   for (; i < count; ++i)
     for (int l = 0; l < kLanes; ++l) out[i * kLanes + l] = from[l][i];
 }
-
-TG_INLINE void store(Lanes a, float *to) { memcpy(to, &a, sizeof a); }
 
 }  // namespace

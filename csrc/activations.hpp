@@ -12,14 +12,12 @@ namespace {
 TG_INLINE Register tanh(Register z) {
   z = at_most(at_least(z, spread(-7.9f)), spread(7.9f));
   const Register u = z * z;
-  Register p = fma(u, spread(0.0179420523f), spread(25.6120548f));
-  p = fma(u, p, spread(4162.20752f));
-  p = fma(u, p, spread(156424.688f));
-  p = fma(u, p, spread(1162955.12f));
-  Register q = u + 398.155273f;
-  q = fma(u, q, spread(30460.4004f));
-  q = fma(u, q, spread(544076.312f));
-  q = fma(u, q, spread(1162955.12f));
+  // Pairs first (Estrin): the steps of a recurrent layer wait for each other, so a short chain counts.
+  const Register v = u * u;
+  const Register p = fma(fma(v, spread(0.0179420523f), fma(u, spread(25.6120548f), spread(4162.20752f))), v,
+                         fma(u, spread(156424.688f), spread(1162955.12f)));
+  const Register q =
+      fma(v + fma(u, spread(398.155273f), spread(30460.4004f)), v, fma(u, spread(544076.312f), spread(1162955.12f)));
   return z * p / q;
 }
 

@@ -1,5 +1,6 @@
-// The kernel of one instruction set: this file is built once for each, with TG_KERNEL naming the table that it makes.
-// Sixteen networks of the same shape go side by side, one in each lane.
+// The kernel of one instruction set: this file is built once for each and for each number of lanes, with TG_KERNEL
+// naming the table that it makes and TG_KERNEL_LANES the lanes. Networks of the same shape go side by side, one in each
+// lane.
 #include "kernel.hpp"
 
 #include "adam.hpp"

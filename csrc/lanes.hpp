@@ -1,5 +1,5 @@
-// Lanes: sixteen floats, one for each of sixteen networks (or, when predicting, of sixteen windows' networks), in as
-// many native vector registers as that takes. Reads like a float; every instruction serves sixteen.
+// Lanes: sixteen floats, one for each of sixteen networks, in as many native vector registers as that takes; or eight,
+// where no more than eight networks ride. Reads like a float; every instruction serves all.
 //
 // Built once for each instruction set. Only four operations need the processor's own words (fma, sqrt, min, max);
 // all others are the compiler's vector arithmetic. Multiply-adds are written out as fma() and the compiler may not
@@ -19,7 +19,13 @@
 
 namespace {
 
-#if defined(__AVX512F__)
+#if !defined(TG_KERNEL_LANES)
+#define TG_KERNEL_LANES 16
+#endif
+constexpr int kLanes = TG_KERNEL_LANES;
+
+#if defined(__AVX512F__) && TG_KERNEL_LANES == 16
+#define TG_WIDE_REGISTERS
 constexpr int kRegisterBytes = 64;
 #elif defined(__AVX2__)
 constexpr int kRegisterBytes = 32;
@@ -30,13 +36,12 @@ constexpr int kRegisterBytes = 16;
 typedef float Register __attribute__((vector_size(kRegisterBytes)));
 typedef int32_t IntRegister __attribute__((vector_size(kRegisterBytes)));
 
-constexpr int kLanes = 16;
 constexpr int kRegisterLanes = kRegisterBytes / 4;
 constexpr int kRegisters = kLanes / kRegisterLanes;
 
 TG_INLINE Register spread(float a) { return Register{} + a; }
 
-#if defined(__AVX512F__)
+#if defined(TG_WIDE_REGISTERS)
 TG_INLINE Register fma(Register a, Register b, Register c) { return _mm512_fmadd_ps(a, b, c); }
 TG_INLINE Register sqrt(Register a) { return _mm512_sqrt_ps(a); }
 TG_INLINE Register at_most(Register a, Register limit) { return _mm512_min_ps(limit, a); }
@@ -116,7 +121,7 @@ TG_INLINE Quad interleave_low(Quad a, Quad b) { return __builtin_shuffle(a, b, Q
 TG_INLINE Quad interleave_high(Quad a, Quad b) { return __builtin_shuffle(a, b, QuadIndex{2, 6, 3, 7}); }
 #endif
 
-// to (count) = the rows from[0] … from[15], each of `count` floats, one in each lane.
+// to (count) = the rows from[0] … from[kLanes - 1], each of `count` floats, one in each lane.
 TG_INLINE void gather_rows(const float *const from[kLanes], int64_t count, Lanes *to) {
   float *out = reinterpret_cast<float *>(to);
   int64_t i = 0;

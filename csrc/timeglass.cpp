@@ -33,20 +33,23 @@ uint32_t supported() {
 #endif
 }
 
-const Kernel *kernel_of(int32_t instruction_set) {
+// The table for that many networks of one group. AVX-512 has no narrow kernel of its own: eight floats fill one of
+// AVX2's registers, and the bits are the same.
+const Kernel *kernel_of(int32_t instruction_set, int64_t networks) {
   if (instruction_set < 0 || instruction_set >= TG_INSTRUCTION_SETS) return nullptr;
   if (!(supported() & (1u << instruction_set))) return nullptr;
+  const bool narrow = networks <= timeglass::kNarrowLanes;
   switch (instruction_set) {
 #if defined(TG_HAVE_AVX2)
-    case TG_AVX2: return &timeglass::kAvx2Kernel;
+    case TG_AVX2: return narrow ? &timeglass::kAvx2NarrowKernel : &timeglass::kAvx2Kernel;
 #endif
 #if defined(TG_HAVE_AVX512)
-    case TG_AVX512: return &timeglass::kAvx512Kernel;
+    case TG_AVX512: return narrow ? &timeglass::kAvx2NarrowKernel : &timeglass::kAvx512Kernel;
 #endif
 #if defined(TG_HAVE_NEON)
-    case TG_NEON: return &timeglass::kNeonKernel;
+    case TG_NEON: return narrow ? &timeglass::kNeonNarrowKernel : &timeglass::kNeonKernel;
 #else
-    case TG_BASELINE: return &timeglass::kBaselineKernel;
+    case TG_BASELINE: return narrow ? &timeglass::kBaselineNarrowKernel : &timeglass::kBaselineKernel;
 #endif
     default: return nullptr;
   }
@@ -71,8 +74,8 @@ struct Call {
   Plan plan;
   int32_t result = TG_OK;
 
-  Call(int32_t instruction_set, const tg_network *network, const tg_windows *windows, bool targets) {
-    kernel = kernel_of(instruction_set);
+  Call(int32_t instruction_set, const tg_network *network, const tg_windows *windows, int64_t networks, bool targets) {
+    kernel = kernel_of(instruction_set, networks);
     if (!kernel) {
       result = TG_BAD_INSTRUCTION_SET;
     } else if (!timeglass::make_plan(network, &plan)) {
@@ -111,7 +114,7 @@ int64_t tg_count_weights(const tg_network *network) {
 
 int32_t tg_predict(int32_t instruction_set, const tg_network *network, int64_t networks, const float *weights,
                    const tg_windows *windows, float *out) {
-  const Call call(instruction_set, network, windows, false);
+  const Call call(instruction_set, network, windows, networks, false);
   if (call.result != TG_OK) return call.result;
   if (networks < 1 || !weights || !out) return TG_BAD_SIZE;
   const Memory room(call.kernel->room(call.plan, *windows));
@@ -126,7 +129,7 @@ int32_t tg_predict(int32_t instruction_set, const tg_network *network, int64_t n
 
 int32_t tg_gradients(int32_t instruction_set, const tg_network *network, int64_t networks, const float *weights,
                      const tg_windows *windows, float *losses, float *gradients) {
-  const Call call(instruction_set, network, windows, true);
+  const Call call(instruction_set, network, windows, networks, true);
   if (call.result != TG_OK) return call.result;
   if (networks < 1 || !weights || !losses || !gradients) return TG_BAD_SIZE;
   const Memory room(call.kernel->room(call.plan, *windows));
@@ -142,7 +145,7 @@ int32_t tg_gradients(int32_t instruction_set, const tg_network *network, int64_t
 
 int32_t tg_train(int32_t instruction_set, const tg_network *network, const tg_windows *windows, const tg_fit *fit,
                  tg_progress *progress) {
-  const Call call(instruction_set, network, windows, true);
+  const Call call(instruction_set, network, windows, progress ? progress->networks : TG_LANES, true);
   if (call.result != TG_OK) return call.result;
   if (!is_sound(fit, progress)) return TG_BAD_SIZE;
   const Memory room(call.kernel->room(call.plan, *windows));
@@ -151,7 +154,7 @@ int32_t tg_train(int32_t instruction_set, const tg_network *network, const tg_wi
 }
 
 int32_t tg_activate(int32_t instruction_set, int32_t activation, int64_t count, const float *x, float *out) {
-  const Kernel *kernel = kernel_of(instruction_set);
+  const Kernel *kernel = kernel_of(instruction_set, TG_LANES);
   if (!kernel) return TG_BAD_INSTRUCTION_SET;
   if (activation < 0 || activation >= TG_ACTIVATIONS || count < 0 || !x || !out) return TG_BAD_SIZE;
   kernel->activate(activation, count, x, out);

@@ -1,13 +1,14 @@
-// Trains sixteen small networks on a series made of whole numbers and prints every weight's bits: what
-// tests/test_neon.py compares between processors. Built for another processor, run in its emulator.
+// Trains the first so many of sixteen small networks on a series made of whole numbers and prints every weight's bits:
+// what tests/test_neon.py compares between processors. Built for another processor, run in its emulator.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../csrc/timeglass.h"
 
 static const int kSteps = 6, kFeatures = 2, kWindows = 21, kNetworks = 16, kEpochs = 3;
 
-int main() {
+int main(int, char **arguments) {
   const tg_layer layers[3] = {
       {TG_SIMPLE_RNN, 5, TG_TANH, 1, 1}, {TG_SIMPLE_RNN, 9, TG_SIGMOID, 1, 0}, {TG_DENSE, 2, TG_TANH, 1, 0}};
   const tg_network network = {kSteps, kFeatures, 3, layers};
@@ -23,7 +24,7 @@ int main() {
   const tg_fit fit = {{1e-2, 0.9, 0.999, 1e-7}, 7, 0, kEpochs, 4, 1, 0, 0};
   tg_progress p;
   memset(&p, 0, sizeof p);
-  p.networks = kNetworks;
+  p.networks = atoi(arguments[1]);
   p.beta_1_power = p.beta_2_power = 1;
   p.order_epoch = -1;
   p.weights = w;
@@ -35,7 +36,7 @@ int main() {
   while (!(tg_instruction_sets() >> set & 1)) ++set;
   const int result = tg_train(set, &network, &windows, &fit, &p);
   if (result != TG_OK) return 1;
-  for (int i = 0; i < kNetworks * weights; ++i) {
+  for (int i = 0; i < p.networks * weights; ++i) {
     uint32_t bits;
     memcpy(&bits, &w[i], sizeof bits);
     printf("%08x\n", bits);

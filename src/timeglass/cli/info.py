@@ -12,6 +12,7 @@ import numpy as np
 
 from timeglass import __version__
 from timeglass.kernel.library import kernel_status
+from timeglass.train.team import thread_count
 
 __all__ = ["info"]
 
@@ -29,6 +30,7 @@ def _facts() -> dict[str, Any]:
         "instruction set": library.instruction_set if library else None,
         "why this one": status.reason if library else None,
         "instruction sets": list(library.instruction_sets) if library else [],
+        "threads": thread_count(),
         "kernel": library.path if library else None,
     }
 
@@ -38,8 +40,8 @@ def _facts() -> dict[str, Any]:
 def info(as_json: bool) -> None:
     """Say which engine trains and predicts on this machine, and why.
 
-    TIMEGLASS_INSTRUCTION_SET=avx512, avx2, neon or baseline forces an instruction set; TIMEGLASS_KERNEL names another
-    kernel file, or is `none` for the NumPy engine.
+    TIMEGLASS_INSTRUCTION_SET=avx512, avx2, neon or baseline forces an instruction set; TIMEGLASS_THREADS sets the
+    number of threads; TIMEGLASS_KERNEL names another kernel file, or is `none` for the NumPy engine.
     """
     facts = _facts()
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ __all__ = ["as_floats", "as_targets", "as_windows"]
 
 def as_floats(name: str, values: ArrayLike) -> Floats:
     """The values in float32, or an `InputError` that names the first that float32 cannot hold."""
-    if isinstance(values, np.ma.MaskedArray) and values.mask.any():
+    # Who has a masked array has loaded numpy.ma; to name it here would load it for everyone.
+    if "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray) and values.mask.any():
         raise InputError(f"{name}: {values.mask.sum()} values are masked: fill them in or leave them out")
     try:
         array = np.atleast_1d(np.asarray(values))

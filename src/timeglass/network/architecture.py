@@ -105,6 +105,11 @@ class Architecture:
         return sum(layer.weight_count for layer in self.layers)
 
     @property
+    def work(self) -> int:
+        """Multiply-adds of one window's forward pass, roughly: each weight once for each step that uses it."""
+        return sum(layer.weight_count * layer.time_steps for layer in self.layers)
+
+    @property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of one window's forecast."""
         return self.layers[-1].output_shape

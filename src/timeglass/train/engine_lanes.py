@@ -10,9 +10,16 @@ from timeglass.kernel import calls
 from timeglass.kernel.library import Library, load
 from timeglass.network.architecture import Architecture, PlacedLayer
 from timeglass.train.engine import FitTask, OnProgress, TrainingState
+from timeglass.train.team import run_in_threads, thread_count
 from timeglass.types import Array, Floats
 
 __all__ = ["LanesEngine", "network_code"]
+
+# Multiply-adds of one lane that take some ten milliseconds.
+_WORK_WORTH_A_THREAD = 3_000_000
+
+# What eight networks take of the time of sixteen, measured.
+_NARROW_TIME = 0.6
 
 # A slice of training between two looks at the keyboard and the progress bar.
 _SLICE_SECONDS = 0.04
@@ -46,34 +53,65 @@ def _settings(task: FitTask, first_epoch: int, slice_batches: int) -> calls.FitS
     )  # fmt: skip
 
 
+def _useful_threads(task: FitTask, networks: int) -> int:
+    """One for a fit of a few milliseconds, which would be over before another thread has woken up."""
+    work = task.architecture.work * len(task.x) * task.epochs * -(-networks // calls.LANES)
+    return thread_count() if work > _WORK_WORTH_A_THREAD else 1
+
+
+def _group_size(networks: int, threads: int) -> int:
+    """Networks in a group: sixteen, or eight where the threads end sooner with those."""
+
+    def rounds(size: int) -> int:
+        return -(-networks // size // threads)
+
+    return calls.NARROW if rounds(calls.NARROW) * _NARROW_TIME < rounds(calls.LANES) else calls.LANES
+
+
+class _GroupFit:
+    """One group on its way: called, it trains a slice and says whether there is more to do."""
+
+    def __init__(self, engine: LanesEngine, task: FitTask, state: TrainingState, rows: slice) -> None:
+        self._library, self._task = engine.library, task
+        self._network = network_code(task.architecture)
+        self._settings = _settings(task, state.epochs, engine.slice_batches)
+        self._targets = task.y.reshape(len(task.y), -1)
+        self.group = calls.Group(rows.start, state.weights[rows], state.m[rows], state.v[rows], state.beta_powers)
+        self.group.prepare(task.epochs, len(task.x))
+        self.epochs_done = 0.0  # of each of its networks
+
+    def __call__(self) -> bool:
+        more = calls.train(self._library, self._network, self._task.x, self._targets, self._settings, self.group)
+        self.epochs_done = self.group.progress.epoch + self.group.progress.batch / self._task.batches
+        return more
+
+
 @dataclass(frozen=True)
 class LanesEngine:
-    """`slice_batches` bounds a slice of training besides its 40 ms; 0 leaves it unbounded. It changes no result."""
+    """Groups of networks spread over threads: None takes every processor that this process may use.
+
+    `slice_batches` bounds a slice of training besides its 40 ms; 0 leaves it unbounded. Neither changes a result.
+    """
 
     library: Library = field(default_factory=load)
+    threads: int | None = None
     slice_batches: int = 0
     name = "lanes"
 
     def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> Array:
-        networks, count = len(state.weights), len(task.x)
-        losses = np.zeros((networks, task.epochs))
-        network = network_code(task.architecture)
-        targets = task.y.reshape(count, -1)
-        settings = _settings(task, state.epochs, self.slice_batches)
-        powers = state.beta_powers
-        for first in range(0, networks, calls.LANES):
-            rows = slice(first, first + calls.LANES)
-            group = calls.Group(first, state.weights[rows], state.m[rows], state.v[rows], state.beta_powers)
-            group.prepare(task.epochs, count)
-            more = True
-            while more:
-                more = calls.train(self.library, network, task.x, targets, settings, group)
-                done = group.progress.epoch + group.progress.batch / task.batches
-                on_progress((first + len(group.weights) * done / task.epochs) / networks)
-            losses[rows] = group.losses
-            powers = group.beta_powers
-        state.count(task, powers)
-        return losses
+        networks = len(state.weights)
+        threads = self.threads or _useful_threads(task, networks)
+        size = _group_size(networks, threads)
+        starts = range(0, networks, size)
+        fits = [_GroupFit(self, task, state, slice(first, min(first + size, networks))) for first in starts]
+
+        def look() -> None:
+            done = sum(fit.epochs_done * len(fit.group.weights) for fit in fits)
+            on_progress(done / (networks * task.epochs))
+
+        run_in_threads(fits, threads, look)
+        state.count(task, fits[0].group.beta_powers)
+        return np.concatenate([fit.group.losses for fit in fits])
 
     def predict(self, architecture: Architecture, weights: Floats, x: Floats) -> Floats:
         out = calls.predict(self.library, network_code(architecture), weights, x)

@@ -90,6 +90,9 @@ def draw_forecast(picture: ForecastPicture, paths: list[Path]) -> None:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         _draw_values(upper, picture)
         _draw_residuals(lower, picture)
+        # The places of all parts, worked out once for all files.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for path in paths:
             # Without a date in the file, the same numbers give the same bytes.
             metadata = {"Date": None} if path.suffix == ".svg" else None

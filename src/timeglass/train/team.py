@@ -27,8 +27,8 @@ def thread_count() -> int:
 def run_in_threads(pieces: Sequence[Callable[[], bool]], threads: int, look: Callable[[], None]) -> None:
     """Calls each piece until it gives False; as many pieces at once as there are threads.
 
-    The caller's thread works too, and calls `look` after each of its calls, while it waits for the others and at the end. What
-    `look` or a piece raises stops all pieces at their next call's end and is raised here.
+    The caller's thread works too, and calls `look` after each of its calls, while it waits for the others and at the
+    end. What `look` or a piece raises stops all pieces at their next call's end and is raised here.
     """
     waiting = deque(pieces)
     stop = threading.Event()

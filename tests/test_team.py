@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+import time
 
 import networks
 import numpy as np
@@ -48,7 +52,9 @@ def test_what_a_piece_raises_ends_the_others_and_arrives_here() -> None:
     endless = Piece(10**9)
     with pytest.raises(RuntimeError, match="in a thread"):
         run_in_threads([endless, fail], 2, lambda: None)
-    assert threading.active_count() == len([t for t in threading.enumerate() if t.is_alive()])
+    left = endless.left
+    time.sleep(0.05)
+    assert endless.left == left > 0  # nobody works on it any more
 
 
 def test_what_look_raises_ends_all() -> None:
@@ -57,10 +63,54 @@ def test_what_look_raises_ends_all() -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         run_in_threads(pieces, 3, interrupt)
+    left = [piece.left for piece in pieces]
+    time.sleep(0.05)
+    assert [piece.left for piece in pieces] == left  # nobody works on them any more
+
+
+def test_the_helpers_are_kept_and_serve_several_callers_at_once() -> None:
+    run_in_threads([Piece(2) for _ in range(4)], 4, lambda: None)
+    before = threading.active_count()
+    done = []
+
+    def caller() -> None:
+        pieces = [Piece(3) for _ in range(4)]
+        run_in_threads(pieces, 4, lambda: None)
+        done.append([piece.left for piece in pieces])
+
+    callers = [threading.Thread(target=caller) for _ in range(6)]
+    for thread in callers:
+        thread.start()
+    for thread in callers:
+        thread.join(timeout=30)
+    assert done == [[0] * 4] * 6
     assert threading.active_count() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_gets_helpers_of_its_own() -> None:
+    program = """
+import os
+from timeglass.train.team import run_in_threads
+def pieces():
+    left = [3, 3, 3]
+    def make(i):
+        def piece():
+            left[i] -= 1
+            return left[i] > 0
+        return piece
+    run_in_threads([make(i) for i in range(3)], 3, lambda: None)
+    return left
+assert pieces() == [0, 0, 0]
+child = os.fork()
+if child == 0:
+    os._exit(0 if pieces() == [0, 0, 0] else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), pieces())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "0 [0, 0, 0]\n"
 
 
 def test_the_number_of_threads_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from timeglass.types import Array, Floats
 
 __all__ = ["LanesEngine", "network_code"]
 
-# Multiply-adds of one lane that take some ten milliseconds.
-_WORK_WORTH_A_THREAD = 3_000_000
+# Multiply-adds of one lane that take half a millisecond; to wake a thread takes a tenth of that.
+_WORK_WORTH_A_THREAD = 150_000
 
 # What eight networks take of the time of sixteen, measured.
 _NARROW_TIME = 0.6
@@ -54,7 +54,7 @@ def _settings(task: FitTask, first_epoch: int, slice_batches: int) -> calls.FitS
 
 
 def _useful_threads(task: FitTask, networks: int) -> int:
-    """One for a fit of a few milliseconds, which would be over before another thread has woken up."""
+    """One for a fit of less than a millisecond, which would be over before another thread has got under way."""
     work = task.architecture.work * len(task.x) * task.epochs * -(-networks // calls.LANES)
     return thread_count() if work > _WORK_WORTH_A_THREAD else 1
 

@@ -43,7 +43,8 @@ TG_INLINE Register exp(Register z) {
 }
 
 TG_INLINE Register sigmoid(Register z) { return 1.0f / (1.0f + exp(-z)); }
-TG_INLINE Register relu(Register z) { return at_least(z, spread(0.0f)); }
+// The sum makes -0 a 0 on every processor.
+TG_INLINE Register relu(Register z) { return at_least(z, spread(0.0f)) + 0.0f; }
 
 TG_INLINE Lanes tanh(Lanes a) { TG_EACH_REGISTER(tanh(a.part[k])); }
 TG_INLINE Lanes sigmoid(Lanes a) { TG_EACH_REGISTER(sigmoid(a.part[k])); }

@@ -10,7 +10,6 @@
 
 namespace {
 
-using timeglass::kFetched;
 using timeglass::Layer;
 using timeglass::Plan;
 
@@ -28,6 +27,9 @@ using timeglass::Plan;
     case 8: f<8>(__VA_ARGS__); break;  \
     default: f<0>(__VA_ARGS__); break; \
   }
+
+// Windows that are fetched ahead, in training order, before the arithmetic reads them.
+constexpr int kFetched = 8;
 
 // Every buffer of a call, cut from one block of memory.
 struct Room {
@@ -59,9 +61,7 @@ struct Room {
   }
 };
 
-int64_t room_bytes(const Plan &plan, const tg_windows &) {
-  return Room(plan, nullptr).size * static_cast<int64_t>(sizeof(Lanes));
-}
+int64_t room_bytes(const Plan &plan) { return Room(plan, nullptr).size * static_cast<int64_t>(sizeof(Lanes)); }
 
 // (networks, count) in memory <-> (count) Lanes. Lanes without a network hold zeros.
 void to_lanes(const float *from, int networks, int64_t count, Lanes *to) {

@@ -9,11 +9,8 @@
 
 namespace timeglass {
 
-// Windows that are fetched ahead, in training order, before the arithmetic reads them.
-constexpr int kFetched = 8;
-
 struct Kernel {
-  int64_t (*room)(const Plan &plan, const tg_windows &windows);  // bytes, to be aligned to 64
+  int64_t (*room)(const Plan &plan);  // bytes, to be aligned to 64
   void (*predict)(const Plan &plan, int networks, const float *weights, const tg_windows &windows, void *room,
                   float *out);
   void (*gradients)(const Plan &plan, int networks, const float *weights, const tg_windows &windows, void *room,

@@ -24,6 +24,7 @@ bool make_plan(const tg_network *network, Plan *plan) {
   *plan = Plan{};
   if (!network || !network->layers || network->time_steps < 1 || network->features < 1) return false;
   if (network->layer_count < 1 || network->layer_count > kMostLayers) return false;
+  if (int64_t{network->time_steps} * network->features >= kMostSize / 16) return false;
   plan->time_steps = network->time_steps;
   plan->features = network->features;
   plan->count = network->layer_count;

@@ -23,7 +23,9 @@ uint32_t supported() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets |= 1u << TG_AVX2;
 #endif
 #if defined(TG_HAVE_AVX512)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) sets |= 1u << TG_AVX512;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    sets |= 1u << TG_AVX512;
 #endif
   return sets;
 #elif defined(TG_HAVE_NEON)
@@ -92,12 +94,12 @@ bool is_rate(double a) { return std::isfinite(a) && a >= 0; }
 bool is_sound(const tg_fit *fit, const tg_progress *p) {
   if (!fit || !p || !p->weights || !p->m || !p->v || !p->losses || !p->order) return false;
   if (fit->epochs < 1 || fit->epochs > INT32_MAX || fit->first_epoch < 0 || fit->first_epoch > INT32_MAX ||
-      fit->batch_size < 1 || fit->slice_batches < 0)
+      fit->batch_size < 1 || fit->batch_size > INT32_MAX || fit->slice_batches < 0)
     return false;
   if (!is_rate(fit->adam.learning_rate) || !is_rate(fit->adam.epsilon)) return false;
   if (!(fit->adam.beta_1 >= 0 && fit->adam.beta_1 < 1 && fit->adam.beta_2 >= 0 && fit->adam.beta_2 < 1)) return false;
   if (p->networks < 1 || p->networks > TG_LANES || p->first_network < 0) return false;
-  return p->first_network + p->networks <= UINT32_MAX && p->epoch >= 0 && p->batch >= 0;
+  return p->first_network <= UINT32_MAX - TG_LANES && p->epoch >= 0 && p->batch >= 0;
 }
 
 }  // namespace
@@ -117,7 +119,7 @@ int32_t tg_predict(int32_t instruction_set, const tg_network *network, int64_t n
   const Call call(instruction_set, network, windows, networks, false);
   if (call.result != TG_OK) return call.result;
   if (networks < 1 || !weights || !out) return TG_BAD_SIZE;
-  const Memory room(call.kernel->room(call.plan, *windows));
+  const Memory room(call.kernel->room(call.plan));
   if (!room.start) return TG_NO_MEMORY;
   for (int64_t first = 0; first < networks; first += TG_LANES) {
     const int group = static_cast<int>(networks - first < TG_LANES ? networks - first : TG_LANES);
@@ -132,7 +134,7 @@ int32_t tg_gradients(int32_t instruction_set, const tg_network *network, int64_t
   const Call call(instruction_set, network, windows, networks, true);
   if (call.result != TG_OK) return call.result;
   if (networks < 1 || !weights || !losses || !gradients) return TG_BAD_SIZE;
-  const Memory room(call.kernel->room(call.plan, *windows));
+  const Memory room(call.kernel->room(call.plan));
   if (!room.start) return TG_NO_MEMORY;
   for (int64_t first = 0; first < networks; first += TG_LANES) {
     const int group = static_cast<int>(networks - first < TG_LANES ? networks - first : TG_LANES);
@@ -148,7 +150,8 @@ int32_t tg_train(int32_t instruction_set, const tg_network *network, const tg_wi
   const Call call(instruction_set, network, windows, progress ? progress->networks : TG_LANES, true);
   if (call.result != TG_OK) return call.result;
   if (!is_sound(fit, progress)) return TG_BAD_SIZE;
-  const Memory room(call.kernel->room(call.plan, *windows));
+  if (progress->batch >= (windows->count + fit->batch_size - 1) / fit->batch_size) return TG_BAD_SIZE;
+  const Memory room(call.kernel->room(call.plan));
   if (!room.start) return TG_NO_MEMORY;
   return call.kernel->train(call.plan, *windows, *fit, room.start, seconds, progress);
 }

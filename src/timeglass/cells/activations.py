@@ -1,6 +1,6 @@
 """The activations: a function and its derivative, taken from the output as backpropagation has it at hand.
 
-One table, read by every engine, by the tracer and by the formulas.
+One table, read by the NumPy engine and by the layers' checks; the kernel's copy stands in activations.hpp.
 """
 
 from __future__ import annotations

@@ -50,8 +50,12 @@ def _draw(result: JobResult, folder: Path) -> list[Path]:
 @click.option("--hidden-units", type=int, default=3, show_default=True, help="Units of the SimpleRNN.")
 @click.option("--epochs", type=int, default=20, show_default=True, help="Passes over the training windows.")
 @click.option("--networks", type=int, default=16, show_default=True, help="Networks to train side by side.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all starts and shuffles.")
-@click.option("--engine", metavar="lanes|numpy|keras", help="[default: the fastest here; see timeglass info]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all starting weights and shuffles.")
+@click.option(
+    "--engine",
+    metavar="lanes|numpy|keras",
+    help="What trains: compiled kernel, NumPy reference, real Keras. [default: the fastest here]",
+)
 @click.option("--out", metavar="DIR", default="timeglass-sunspots", show_default=True, help="Folder for the pictures.")
 @click.option("--plot/--no-plot", default=True, help="Draw forecast.png and forecast.svg, and a plot in the terminal.")
 @click.option(
@@ -74,8 +78,9 @@ def sunspots(
     folder = Path(out)
     if plot:
         require_matplotlib()
-        check_folder("--out", folder)
     plan = plan_job(options, data, private=allow_private_address)
+    if plot:
+        check_folder("--out", folder)
     _say(plan_lines(plan, width=_width()), as_json)
     result = run_job(plan, verbose=1)
     _say(result_lines(result, width=_width()), as_json)

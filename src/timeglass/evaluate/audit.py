@@ -127,50 +127,58 @@ def check_unused_windows(used: int, possible: int, weights: int) -> Finding:
         return Finding("unused_windows", False, f"All {possible:,} training windows are used.", numbers)
     sentence = (
         f"{used:,} of {possible:,} possible training windows are used ({used / possible:.0%}): windows that do not "
-        f"overlap leave the rest out, and {weights} weights rest on {used:,} targets."
+        f"overlap leave the rest out, and {weights:,} weights rest on {used:,} targets."
     )
     return Finding("unused_windows", True, sentence, numbers)
 
 
-def check_output_range(activation: str, scaler: MinMaxScaler, train_scaler: MinMaxScaler, test: Array) -> Finding:
-    """Can the network's output reach every value that may come?"""
+def check_output_range(
+    activation: str, scaler: MinMaxScaler, train_scaler: MinMaxScaler | None, test: Array
+) -> Finding:
+    """Can the network's output reach every value that may come?
+
+    `train_scaler` is fitted on the training part; None where that part does not vary.
+    """
     bound = _UPPER_BOUNDS.get(activation)
     if bound is None:
         return Finding("output_bounded", False, f"A {activation} output has no upper limit.", {"limit": None})
-    limit, honest = (float(s.inverse_transform(np.array(bound))) for s in (scaler, train_scaler))
-    beyond = int((test > honest).sum())
-    numbers: dict[str, float | int | str | None] = {
-        "limit": limit, "limit_on_train_scale": honest, "test_values_beyond_train_limit": beyond,
-    }  # fmt: skip
+    limit = float(scaler.inverse_transform(np.array(bound)))
+    numbers: dict[str, float | int | str | None] = {"limit": limit}
     sentence = (
         f"A {activation} output cannot exceed {limit:g}, the highest value in the file: no new record can be forecast."
     )
-    if beyond:
-        sentence += (
-            f" With the scaler fitted on the training part the limit is {honest:g}, "
-            f"and {beyond} test {'value lies' if beyond == 1 else 'values lie'} beyond it."
-        )
+    if train_scaler is not None:
+        honest = float(train_scaler.inverse_transform(np.array(bound)))
+        beyond = int((test > honest).sum())
+        numbers |= {"limit_on_train_scale": honest, "test_values_beyond_train_limit": beyond}
+        if beyond:
+            sentence += (
+                f" With the scaler fitted on the training part the limit is {honest:g}, "
+                f"and {beyond} test {'value lies' if beyond == 1 else 'values lie'} beyond it."
+            )
     return Finding("output_bounded", True, sentence, numbers)
 
 
 def check_baselines(outcome: str, forecast: float, rivals: dict[str, float]) -> Finding:
-    """Does a forecast that costs nothing do as well? `rivals` are the baselines' test RMSE by title."""
+    """Does a forecast that costs nothing do as well?
+
+    `outcome` is the verdict against repeating the last value, `rivals` are the baselines' test RMSE by title.
+    """
     title, best = min(rivals.items(), key=lambda item: item[1])
     numbers: dict[str, float | int | str | None] = {
         "ensemble": forecast,
         "best_baseline": best,
         "best_baseline_name": title,
     }
-    if outcome == "better" and forecast < best:
+    lower = sum(error < forecast for error in rivals.values())
+    if lower:
+        which = f"{lower} of {len(rivals)} baselines {'has' if lower == 1 else 'have'} a lower test RMSE"
+        sentence = f"No network does better: {which}; the best is '{title}', {best:.4f} against {forecast:.4f}."
+    elif outcome != "better":
+        sentence = (
+            f"The network's lead is not shown: no baseline has a lower test RMSE than its {forecast:.4f} "
+            f"('{title}' has {best:.4f}), but the verdict's interval reaches zero."
+        )
+    else:
         return Finding("no_better_than_nothing", False, "No baseline does as well as the ensemble.", numbers)
-    lower = [name for name, error in rivals.items() if error <= forecast]
-    which = (
-        f"{len(lower)} of {len(rivals)} baselines have a lower test RMSE"
-        if lower
-        else "no baseline has a lower test RMSE"
-    )
-    sentence = (
-        f"The network is not shown to beat no network: {which}; the best is '{title}', "
-        f"{best:.4f} against {forecast:.4f}."
-    )
     return Finding("no_better_than_nothing", True, sentence, numbers)

@@ -15,13 +15,17 @@ from functools import cache
 
 from timeglass.errors import EngineError
 
-__all__ = ["ABI_VERSION", "INSTRUCTION_SETS", "KernelStatus", "Library", "kernel_status", "load"]
+__all__ = ["ABI_VERSION", "INSTRUCTION_SETS", "KernelStatus", "Library", "NoKernelError", "kernel_status", "load"]
 
 ABI_VERSION = 1
 
 # In the order of enum tg_instruction_set.
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")
 _FASTEST_FIRST = ("avx512", "avx2", "neon", "baseline")
+
+
+class NoKernelError(EngineError):
+    """There is no kernel in this installation, or none is wanted: the NumPy engine takes its place."""
 
 
 @dataclass(frozen=True)
@@ -81,25 +85,30 @@ def load() -> Library:
     """The kernel of this installation; `EngineError` says why there is none."""
     named = os.environ.get("TIMEGLASS_KERNEL", "")
     if named == "none":
-        raise EngineError("TIMEGLASS_KERNEL=none asks for no compiled kernel")
+        raise NoKernelError("TIMEGLASS_KERNEL=none asks for no compiled kernel")
     # os.path, since pathlib alone would take a fifth of the package's import time.
     path = named or os.path.join(os.path.dirname(__file__), _file_name())
-    if not os.path.isfile(path):
-        raise EngineError(
-            f"no kernel at {path}"
-            if named
-            else "this installation has no compiled kernel: no C++ compiler was found, or it failed, when it was "
-            "installed; install GCC or Clang, then Timeglass again with `pip install --force-reinstall -v`"
+    if not named and not os.path.isfile(path):
+        raise NoKernelError(
+            "this installation has no compiled kernel: no C++ compiler was found, or it failed, when it was installed; "
+            "install GCC or Clang, then Timeglass again with `pip install --force-reinstall -v`"
         )
-    calls, available = _open(path)
+    if not os.path.isfile(path):
+        raise EngineError(f"TIMEGLASS_KERNEL: no kernel at {path}; unset the variable or name another file")
+    try:
+        calls, available = _open(path)
+    except EngineError as error:
+        if named:
+            raise
+        raise NoKernelError(str(error)) from None
     return Library(calls, path, available, _instruction_set(available))
 
 
 def kernel_status() -> KernelStatus:
-    """What `timeglass info` shows: the kernel, or the reason for its absence."""
+    """The kernel, or the reason for its absence; what the variables ask for in vain is an `EngineError`."""
     try:
         library = load()
-    except EngineError as error:
+    except NoKernelError as error:
         return KernelStatus(None, str(error))
     forced = "TIMEGLASS_INSTRUCTION_SET" in os.environ and os.environ["TIMEGLASS_INSTRUCTION_SET"]
     return KernelStatus(

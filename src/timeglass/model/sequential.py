@@ -217,7 +217,7 @@ class Sequential:
             raise OptionError(f"validation_split: {validation_split} of {len(windows)} windows leaves none to train on")
         task = FitTask(
             self.architecture, windows[:kept], targets[:kept], epochs=_whole("epochs", epochs, 1),
-            batch_size=_whole("batch_size", 32 if batch_size is None else batch_size, 1),
+            batch_size=min(_whole("batch_size", 32 if batch_size is None else batch_size, 1), kept),
             shuffle=bool(shuffle), seed=self.seed, adam=adam, loss=loss,
         )  # fmt: skip
         held_back = (windows[kept:], targets[kept:]) if kept < len(windows) else None

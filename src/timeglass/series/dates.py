@@ -21,7 +21,7 @@ Dates = NDArray[np.datetime64]
 def read_dates(
     texts: Sequence[str], lines: NDArray[np.int64], source: str, column: str
 ) -> tuple[Dates | None, tuple[str, ...]]:
-    """Dates in months or days, or None with a note where the first row's is not written 1749-01 or 1749-01-31."""
+    """Dates in months or days, or None with a note where no row's is written 1749-01 or 1749-01-31."""
     pattern = next((text for text in texts if _ISO.fullmatch(text)), None)
     if pattern is None:
         return None, (f"column {quoted(column)} is not written as 1749-01 or 1749-01-31: rows are numbered instead",)

@@ -34,7 +34,9 @@ class Series:
     @property
     def monthly(self) -> bool:
         """Whether the rows are consecutive months."""
-        return self.dates is not None and np.datetime_data(self.dates.dtype)[0] == "M"
+        if self.dates is None or np.datetime_data(self.dates.dtype)[0] != "M":
+            return False
+        return bool((np.diff(self.dates).astype(np.int64) == 1).all())
 
     def label(self, row: int) -> str:
         """What a row is called in messages: its date, or its number from 1."""

@@ -113,12 +113,12 @@ def _draw_values(axes: Any, p: ForecastPicture) -> None:
     axes.set_ylabel(shown(p.value_name))
     axes.set_title("Actual and predicted values. The red line separates the training part from the test part.")
     axes.legend(loc="upper left", ncols=3, frameon=False)
-    axes.margins(x=0.01)
 
 
 def _draw_residuals(axes: Any, p: ForecastPicture) -> None:
     axes.axhline(0, color=_ACTUAL, linewidth=0.8)
     axes.vlines(p.at, 0, p.residual, color=_FORECAST, linewidth=1.5)
     axes.axvline(p.split, color=_SPLIT, linewidth=1.5)
+    axes.margins(x=0.01)  # of the axes above too, which share it
     axes.set_ylabel("Actual − predicted")
     axes.set_xlabel(p.time_name)

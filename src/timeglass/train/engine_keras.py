@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,15 @@ __all__ = ["KerasEngine", "keras_model"]
 
 
 def _keras() -> Any:
+    # Keras takes TensorFlow unless told; the extra that brings Keras brings JAX.
+    if "KERAS_BACKEND" not in os.environ and find_spec("tensorflow") is None and find_spec("jax") is not None:
+        os.environ["KERAS_BACKEND"] = "jax"
     try:
         import keras  # an optional extra, and seconds of start-up
     except ImportError as error:
         raise EngineError(
-            f"engine keras: Keras or its backend is not installed ({error}); run: pip install 'timeglass[keras]'"
+            f"engine keras: Keras or its backend (KERAS_BACKEND) is not installed ({error}); "
+            "run: pip install 'timeglass[keras]'"
         ) from None
     return keras
 

@@ -9,9 +9,17 @@ from timeglass.train.engine_keras import KerasEngine
 from timeglass.train.engine_lanes import LanesEngine
 from timeglass.train.engine_numpy import NumpyEngine
 
-__all__ = ["ENGINES", "engine_of"]
+__all__ = ["ENGINES", "engine_of", "engine_words"]
 
 ENGINES = ("lanes", "numpy", "keras")
+
+
+def engine_words(name: str | None) -> str:
+    """The engine of that name for a reader, with the instruction set, or with the reason why it is NumPy's."""
+    if name not in (None, "lanes"):
+        return str(name)
+    status = kernel_status()
+    return f"lanes, {status.library.instruction_set}" if status.library else f"numpy, since {status.reason}"
 
 
 def engine_of(name: str | None) -> Engine:

@@ -201,16 +201,15 @@ def _findings(
     test_values = plan.series.values[plan.train_rows :]
     errors = {rival.title: rival.test_error for rival in rivals if np.isfinite(rival.test_error)}
     last = plan.model.architecture.layers[-1]
-    found = [
+    own = MinMaxScaler.fit(train_values) if np.ptp(train_values) > 0 else None
+    unit = "months" if plan.series.monthly else "rows"
+    return [
         audit.check_baselines(verdict.outcome, test.ensemble, errors),
         audit.check_scaler(plan.series, plan.train_rows),
-        audit.check_cycle(train_values, plan.options.time_steps, unit="months" if plan.series.monthly else "rows"),
+        audit.check_cycle(train_values, plan.options.time_steps, unit=unit),
         audit.check_unused_windows(len(plan.train.windows.y), len(every.y), plan.model.count_params()),
+        audit.check_output_range(last.activation, plan.scaler, own, test_values),
     ]
-    if np.ptp(train_values) > 0:
-        own = MinMaxScaler.fit(train_values)
-        found.append(audit.check_output_range(last.activation, plan.scaler, own, test_values))
-    return found
 
 
 def _picture(plan: JobPlan, forecasts: tuple[Array, Array]) -> ForecastPicture:

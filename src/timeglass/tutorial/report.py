@@ -12,6 +12,7 @@ import numpy as np
 
 from timeglass.series.bundled import SUNSPOTS
 from timeglass.show.table import table_lines
+from timeglass.train.engines import engine_words
 from timeglass.tutorial.job import JobPlan, JobResult, Scores
 from timeglass.words import printable, shown
 
@@ -27,6 +28,10 @@ def _entry(label: str, text: str, width: int) -> list[str]:
         width, initial_indent=label.ljust(_LABEL), subsequent_indent=" " * _LABEL, break_on_hyphens=False
     )
     return filler.wrap(text)
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _source(plan: JobPlan) -> str:
@@ -56,19 +61,22 @@ def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:
         ("Network", f"{network}, {plan.model.count_params():,} weights"),
         (
             "Training",
-            f"{options.networks:,} networks, each with its own start and shuffle: {options.epochs:,} epochs, "
+            f"{_plural(options.networks, 'network')}, each with its own start and shuffle: "
+            f"{_plural(options.epochs, 'epoch')}, "
             f"batch size 1, Adam, mean squared error; seed {options.seed}",
         ),
+        ("Engine", engine_words(options.engine)),
     ]
     return [line for label, text in entries for line in _entry(label, text, width)]
 
 
 def _error_table(result: JobResult) -> list[str]:
     unit = result.plan.scaler.range
+    many = len(result.scores[0].networks)
     titles = {
-        "median": f"median of {len(result.scores[0].networks)} networks",
-        "best": "best network",
-        "worst": "worst network",
+        "median": f"median of {_plural(many, 'network')}",
+        "best": f"best of {_plural(many, 'network')}",
+        "worst": f"worst of {_plural(many, 'network')}",
         "ensemble": "ensemble (mean of all)",
     }
     name = shown(result.plan.series.name)
@@ -195,7 +203,8 @@ def result_json(result: JobResult, files: list[Path]) -> dict[str, Any]:
                 "sentence": _verdict_sentence(result),
             },
             "proof": {
-                "network": network, "prediction_from_network": float(result.proof.network[network, window, 0]),
+                "network": network, "at": plan.series.label(plan.train_rows + int(plan.test.windows.target_rows[-1])),
+                "prediction_from_network": float(result.proof.network[network, window, 0]),
                 "prediction_from_computation": float(result.proof.computation[network, window, 0]),
                 "forecasts": result.proof.network.size, "max_abs_difference": result.proof.max_abs_difference,
                 "tolerance": result.proof.tolerance, "holds": result.proof.holds,

@@ -122,6 +122,30 @@ def test_a_kernel_asked_for_in_vain_is_an_error(tmp_path: Path, environment: dic
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("variable", ["TIMEGLASS_INSTRUCTION_SET", "TIMEGLASS_KERNEL", "TIMEGLASS_THREADS"])
+@pytest.mark.parametrize("command", [["sunspots", "--no-plot"], ["info"]])
+def test_a_mistyped_variable_is_never_passed_over(tmp_path: Path, variable: str, command: list[str]) -> None:
+    done = run(*command, folder=tmp_path, **{variable: "/no-such"})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"timeglass: {variable}")
+
+
+def test_keras_runs_as_its_extra_installs_it(tmp_path: Path) -> None:
+    pytest.importorskip("keras", reason="Keras is not installed: pip install 'timeglass[keras]'")
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    arguments = ["sunspots", "--json", "--no-plot", "--engine", "keras", "--networks", "1", "--epochs", "1"]
+    done = subprocess.run(
+        [*COMMAND, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["engine"].startswith("keras (")
+
+
+def test_bad_input_leaves_no_folder_behind(tmp_path: Path) -> None:
+    assert run("sunspots", "--data", "nowhere.csv", "--out", "a/b", folder=tmp_path).returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_terminal_sees_a_bar(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))

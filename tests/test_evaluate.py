@@ -177,10 +177,13 @@ def test_the_output_check_knows_the_activations_limits() -> None:
     assert not audit.check_output_range("linear", whole, train, np.array([5.0])).found
 
 
-def test_the_baseline_check_names_the_best_rival() -> None:
+def test_the_baseline_check_says_which_of_three_cases_it_is() -> None:
     rivals = {"naive": 0.5, "lags": 0.4}
     beaten = audit.check_baselines("better", 0.45, rivals)
     assert beaten.found
-    assert "1 of 2 baselines have a lower test RMSE; the best is 'lags', 0.4000 against 0.4500" in beaten.sentence
+    assert "1 of 2 baselines has a lower test RMSE; the best is 'lags', 0.4000 against 0.4500" in beaten.sentence
+    assert "not shown" not in beaten.sentence
+    close = audit.check_baselines("not shown", 0.3, rivals)
+    assert close.found
+    assert "no baseline has a lower test RMSE than its 0.3000 ('lags' has 0.4000)" in close.sentence
     assert not audit.check_baselines("better", 0.3, rivals).found
-    assert audit.check_baselines("not shown", 0.3, rivals).found

@@ -9,6 +9,7 @@ import pytest
 
 from timeglass import OptionError
 from timeglass.evaluate.metrics import root_mean_squared_error
+from timeglass.kernel.library import load
 from timeglass.tutorial import JobOptions, JobResult, plan_job, run_job
 from timeglass.tutorial.report import plan_lines, result_json, result_lines
 
@@ -27,7 +28,9 @@ def test_the_plan_is_the_tutorials(result: JobResult) -> None:
 
 
 def test_the_plan_in_words(result: JobResult) -> None:
-    assert plan_lines(result.plan, width=200) == [
+    *lines, engine = plan_lines(result.plan, width=200)
+    assert engine == f"Engine    lanes, {load().instruction_set}"
+    assert lines == [
         "Data      the bundled sunspots.csv, column Sunspots: 2,820 rows, 1749-01 to 1983-12",
         "Split     80% to train, the rest to test: 2,256 and 564 rows; the test part begins at 1937-01",
         "Windows   12 steps and the value after them, not overlapping: 187 to train, 46 to test",
@@ -136,6 +139,28 @@ def test_a_lone_network_of_another_shape_runs_too() -> None:
     assert (len(result.plan.train.windows.y), len(result.plan.test.windows.y)) == (281, 281)
     assert result.scores[1].median == pytest.approx(result.scores[1].ensemble, rel=1e-6)
     assert next(b for b in result.baselines if b.key == "season_ago").train_error > 0
+
+
+def test_quarters_and_years_are_not_called_months(tmp_path: object) -> None:
+    for step, count in ((3, 200), (12, 150)):
+        months = np.datetime64("1800-01", "M") + step * np.arange(count)
+        path = f"{tmp_path}/{step}.csv"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("t,y\n" + "".join(f"{month}-01,{i * 7 % 13}\n" for i, month in enumerate(months)))
+        result = run_job(plan_job(JobOptions(epochs=1, networks=1, time_steps=4), path))
+        assert not result.plan.series.monthly
+        text = "\n".join(result_lines(result, width=200))
+        assert "value 12 rows before" in text
+        assert "month" not in text
+
+
+def test_all_five_checks_are_made_where_the_training_part_does_not_vary(tmp_path: object) -> None:
+    path = f"{tmp_path}/flat.csv"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("t,y\n" + "".join(f"{i},{5 if i < 160 else 5 + i % 7}\n" for i in range(200)))
+    result = run_job(plan_job(JobOptions(epochs=1, networks=2), path))
+    assert len(result.findings) == 5
+    json.dumps(result_json(result, []), allow_nan=False)
 
 
 def test_better_data_give_a_better_verdict(tmp_path: object) -> None:

@@ -306,6 +306,16 @@ def test_a_refusal_says_what_was_expected_and_what_was_given(call, error, words)
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [2**31, 2**63 - 1, 2**64 + 1])
+def test_a_batch_larger_than_the_data_is_all_of_them(size):
+    whole, huge = build(seed=1), build(seed=1)
+    whole.compile("adam", "mse")
+    huge.compile("adam", "mse")
+    expected = whole.fit(X, Y, batch_size=len(X), epochs=2, verbose=0).history["loss"]
+    assert huge.fit(X, Y, batch_size=size, epochs=2, verbose=0).history["loss"] == expected
+    assert np.array_equal(whole.weights, huge.weights)
+
+
 def test_a_layer_more_leaves_the_weights_below_as_they_are():
     model = Sequential([SimpleRNN(2, input_shape=(3, 2))], seed=0)
     drawn = model.get_weights()

@@ -96,9 +96,8 @@ def _value(text: str, place: str, column: str) -> float:
         infinite = text.lower().lstrip("+-") in ("inf", "infinity", "nan", "na", "null", "none")
         expected = "expected a finite number" if infinite else "expected a number such as 58.0"
         hint = "; 1,234.5 is written 1234.5" if re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?", text) else ""
-        raise DataError(
-            f"{place}: column {quoted(column)} holds {quoted(text)}: {expected}; correct it in the file{hint}"
-        )
+        what = f"{place}: column {quoted(column)} holds {quoted(text)}"
+        raise DataError(f"{what}: {expected}; correct it in the file{hint}")
     value = float(text)
     if math.isinf(value):
         raise DataError(f"{place}: column {quoted(column)} holds {quoted(text)}, beyond what a double can hold")

@@ -124,7 +124,8 @@ def result_lines(result: JobResult, *, width: int = 100) -> Iterator[str]:
     """Time, errors, verdict, proof and findings."""
     networks, epochs = result.plan.options.networks, result.plan.options.epochs
     took = (
-        f"{networks:,} networks × {epochs:,} epochs in {result.fit_seconds:.4f} s (engine {result.plan.model.engine})"
+        f"{_plural(networks, 'network')} × {_plural(epochs, 'epoch')} in {result.fit_seconds:.4f} s "
+        f"(engine {result.plan.model.engine})"
     )
     yield from _entry("Trained", took, width)
     yield ""

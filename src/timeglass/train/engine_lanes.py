@@ -1,4 +1,4 @@
-"""The compiled engine: groups of sixteen networks, one in each lane of the kernel's vector registers."""
+"""The compiled engine: groups of sixteen or eight networks, one in each lane of the kernel's vector registers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from timeglass.types import Array, Floats
 
 __all__ = ["LanesEngine", "network_code"]
 
+# A slice of training between two looks at the keyboard and the progress bar, and one of prediction: multiply-adds of
+# one lane that take some ten milliseconds.
+_SLICE_SECONDS = 0.04
+_WORK_OF_A_SLICE = 3_000_000
+
 # Multiply-adds of one lane that take half a millisecond; to wake a thread takes a tenth of that.
 _WORK_WORTH_A_THREAD = 150_000
 
-# And of prediction: multiply-adds of one lane that take some ten milliseconds.
-_WORK_OF_A_SLICE = 3_000_000
-
 # What eight networks take of the time of sixteen, measured.
 _NARROW_TIME = 0.6
-
-# A slice of training between two looks at the keyboard and the progress bar.
-_SLICE_SECONDS = 0.04
 
 
 def _layer_code(layer: PlacedLayer) -> calls.LayerCode:

@@ -204,8 +204,8 @@ class Sequential:
         "auto" a progress bar where standard error is a terminal, 2 a line for each epoch. `on_progress` is called
         with the share done, several times a second.
 
-        A loss or weight that is not finite ends in `DivergenceError`; arrays that do not fit the network in `ShapeError`,
-        values that float32 cannot hold in `InputError`, settings outside their range in `OptionError`.
+        A loss or weight that is not finite ends in `DivergenceError`; arrays that do not fit the network in
+        `ShapeError`, values that float32 cannot hold in `InputError`, settings outside their range in `OptionError`.
         """
         adam, loss = self._settings()
         self._build_for(x)

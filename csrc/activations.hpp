@@ -42,49 +42,112 @@ TG_INLINE Register exp(Register z) {
   return p * power;
 }
 
+// log(1 + u) for 0 <= u <= 1, as 2 artanh(s) with s = u / (2 + u) <= 1/3: the series in s², whose rest is below 1e-8.
+TG_INLINE Register log_one_plus(Register u) {
+  const Register s = u / (2.0f + u), v = s * s;
+  Register p = fma(v, spread(1.0f / 13.0f), spread(1.0f / 11.0f));
+  p = fma(v, p, spread(1.0f / 9.0f));
+  p = fma(v, p, spread(1.0f / 7.0f));
+  p = fma(v, p, spread(1.0f / 5.0f));
+  p = fma(v, p, spread(1.0f / 3.0f));
+  return 2.0f * fma(s * v, p, s);
+}
+
 TG_INLINE Register sigmoid(Register z) { return 1.0f / (1.0f + exp(-z)); }
-// The sum makes -0 a 0 on every processor.
-TG_INLINE Register relu(Register z) { return at_least(z, spread(0.0f)) + 0.0f; }
 
 TG_INLINE Lanes tanh(Lanes a) { TG_EACH_REGISTER(tanh(a.part[k])); }
+TG_INLINE Lanes exp(Lanes a) { TG_EACH_REGISTER(exp(a.part[k])); }
+TG_INLINE Lanes log_one_plus(Lanes a) { TG_EACH_REGISTER(log_one_plus(a.part[k])); }
 TG_INLINE Lanes sigmoid(Lanes a) { TG_EACH_REGISTER(sigmoid(a.part[k])); }
-TG_INLINE Lanes relu(Lanes a) { TG_EACH_REGISTER(relu(a.part[k])); }
+// The sum makes -0 a 0 on every processor.
+TG_INLINE Lanes relu(Lanes a) { return at_least(a, lanes(0.0f)) + lanes(0.0f); }
 
-TG_INLINE Lanes positive(Lanes a) { TG_EACH_REGISTER(a.part[k] > 0.0f ? spread(1.0f) : spread(0.0f)); }
+constexpr float kLeak = 0.2f;                                           // Keras's default slope
+constexpr float kSeluScale = 1.05070098f, kSeluAlphaScale = 1.75809932f;  // scale, and scale · alpha
 
-// h = f(z)
-TG_INLINE void activate(int activation, const Lanes *z, int units, Lanes *h) {
-  switch (activation) {
-    case TG_TANH:
-      for (int j = 0; j < units; ++j) h[j] = tanh(z[j]);
-      break;
-    case TG_SIGMOID:
-      for (int j = 0; j < units; ++j) h[j] = sigmoid(z[j]);
-      break;
-    case TG_RELU:
-      for (int j = 0; j < units; ++j) h[j] = relu(z[j]);
-      break;
-    default:
-      for (int j = 0; j < units; ++j) h[j] = z[j];
+// h = f(z) of one value, and df/dz from h; only swish asks for z as well.
+template <int activation>
+TG_INLINE Lanes activated(Lanes z) {
+  const Lanes zero = lanes(0.0f), one = lanes(1.0f);
+  if constexpr (activation == TG_TANH) return tanh(z);
+  if constexpr (activation == TG_SIGMOID) return sigmoid(z);
+  if constexpr (activation == TG_RELU) return relu(z);
+  if constexpr (activation == TG_HARD_SIGMOID)
+    return at_most(at_least(fma(z, lanes(1.0f / 6.0f), lanes(0.5f)), zero), one);
+  if constexpr (activation == TG_LEAKY_RELU) return choose(z, z, z * lanes(kLeak));
+  if constexpr (activation == TG_ELU) return choose(z, z, exp(z) - one);
+  if constexpr (activation == TG_SELU)
+    return choose(z, z * lanes(kSeluScale), (exp(z) - one) * lanes(kSeluAlphaScale));
+  if constexpr (activation == TG_SOFTPLUS)
+    return at_least(z, zero) + log_one_plus(exp(negative(absolute(z))));
+  if constexpr (activation == TG_SOFTSIGN) return z / (one + absolute(z));
+  if constexpr (activation == TG_SWISH) return z * sigmoid(z);
+  return z;
+}
+
+template <int activation>
+TG_INLINE Lanes derivative(Lanes h, Lanes z) {
+  const Lanes zero = lanes(0.0f), one = lanes(1.0f);
+  if constexpr (activation == TG_TANH) return one - h * h;
+  if constexpr (activation == TG_SIGMOID) return h * (one - h);
+  if constexpr (activation == TG_RELU) return choose(h, one, zero);
+  if constexpr (activation == TG_HARD_SIGMOID)
+    return choose(h, choose(one - h, lanes(1.0f / 6.0f), zero), zero);
+  if constexpr (activation == TG_LEAKY_RELU) return choose(h, one, lanes(kLeak));
+  if constexpr (activation == TG_ELU) return choose(h, one, h + one);
+  if constexpr (activation == TG_SELU) return choose(h, lanes(kSeluScale), h + lanes(kSeluAlphaScale));
+  if constexpr (activation == TG_SOFTPLUS) return one - exp(negative(h));
+  if constexpr (activation == TG_SOFTSIGN) {
+    const Lanes rest = one - absolute(h);
+    return rest * rest;
+  }
+  if constexpr (activation == TG_SWISH) {
+    const Lanes s = sigmoid(z);
+    return fma(h, one - s, s);
+  }
+  return one;
+}
+
+// Calls f<activation>(…) for an activation that is known at run time.
+#define TG_BY_ACTIVATION(f, activation, ...)                  \
+  switch (activation) {                                       \
+    case TG_TANH: f<TG_TANH>(__VA_ARGS__); break;             \
+    case TG_SIGMOID: f<TG_SIGMOID>(__VA_ARGS__); break;       \
+    case TG_RELU: f<TG_RELU>(__VA_ARGS__); break;             \
+    case TG_HARD_SIGMOID: f<TG_HARD_SIGMOID>(__VA_ARGS__); break; \
+    case TG_LEAKY_RELU: f<TG_LEAKY_RELU>(__VA_ARGS__); break; \
+    case TG_ELU: f<TG_ELU>(__VA_ARGS__); break;               \
+    case TG_SELU: f<TG_SELU>(__VA_ARGS__); break;             \
+    case TG_SOFTPLUS: f<TG_SOFTPLUS>(__VA_ARGS__); break;     \
+    case TG_SOFTSIGN: f<TG_SOFTSIGN>(__VA_ARGS__); break;     \
+    case TG_SWISH: f<TG_SWISH>(__VA_ARGS__); break;           \
+    default: f<TG_LINEAR>(__VA_ARGS__); break;                \
+  }
+
+template <int activation>
+void activate_each(const Lanes *z, int count, Lanes *h) {
+  for (int j = 0; j < count; ++j) h[j] = activated<activation>(z[j]);
+}
+
+template <int activation>
+void activate_each_backward(const Lanes *dh, const Lanes *h, const Lanes *z, int count, Lanes *dz) {
+  for (int j = 0; j < count; ++j) {
+    if constexpr (activation == TG_LINEAR) {
+      dz[j] = dh[j];
+    } else {
+      dz[j] = dh[j] * derivative<activation>(h[j], activation == TG_SWISH ? z[j] : h[j]);
+    }
   }
 }
 
-// dz = dh · f'(z), with f' from h = f(z)
-TG_INLINE void activate_backward(int activation, const Lanes *dh, const Lanes *h, int units, Lanes *dz) {
-  const Lanes one = lanes(1.0f);
-  switch (activation) {
-    case TG_TANH:
-      for (int j = 0; j < units; ++j) dz[j] = dh[j] * (one - h[j] * h[j]);
-      break;
-    case TG_SIGMOID:
-      for (int j = 0; j < units; ++j) dz[j] = dh[j] * (h[j] * (one - h[j]));
-      break;
-    case TG_RELU:
-      for (int j = 0; j < units; ++j) dz[j] = dh[j] * positive(h[j]);
-      break;
-    default:
-      for (int j = 0; j < units; ++j) dz[j] = dh[j];
-  }
+// h = f(z), in place where h is z
+inline void activate(int activation, const Lanes *z, int count, Lanes *h) {
+  TG_BY_ACTIVATION(activate_each, activation, z, count, h)
+}
+
+// dz = dh · f'(z), with f' from h = f(z); z is read for swish only and may be null otherwise
+inline void activate_backward(int activation, const Lanes *dh, const Lanes *h, const Lanes *z, int count, Lanes *dz) {
+  TG_BY_ACTIVATION(activate_each_backward, activation, dh, h, z, count, dz)
 }
 
 }  // namespace

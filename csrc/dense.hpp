@@ -1,37 +1,59 @@
-// y = f(x · wy + by), at every step that the layer is given: the fast copy of cells/dense.py.
+// y = f(x · wy + by), at every step that the layer is given: the fast copy of cells/dense.py. And the same on the
+// window's last steps, added to what another node gives: the linear skip.
 #pragma once
 
-#include "activations.hpp"
-#include "linear.hpp"
-#include "plan.hpp"
+#include "node.hpp"
 
 namespace {
 
-// x (T, F) -> y (T, H)
-template <int Fixed>
-void dense_forward(const timeglass::Layer &layer, const Lanes *w, const Lanes *x, Lanes *y) {
-  const int units = size_of<Fixed>(layer.units), features = layer.features;
-  const Lanes *wy = w, *by = wy + features * units;
-  for (int t = 0; t < layer.steps; ++t) {
-    Lanes *z = y + t * units;
-    for (int j = 0; j < units; ++j) z[j] = layer.use_bias ? by[j] : lanes(0.0f);
-    multiply_add<Fixed>(x + t * features, features, wy, units, z);
-    activate(layer.activation, z, units, z);
+template <class W, class D>
+void dense_forward(const Node<W, D> &node) {
+  const Layer &layer = node.layer;
+  const int units = layer.units, steps = layer.steps;
+  const W *bias = layer.use_bias ? node.w + layer.bias : nullptr;
+  const Write y = node.values(layer.output, units), before = node.values(layer.before, units);
+  for (int c = 0; c < node.columns; ++c) {
+    // The rows of a column are as good as columns.
+    const Factor<W> x{node.input.row(c, 0), node.input.step, layer.features, node.w, units};
+    affine(steps, bias, x, x.nothing(), units, y.row(c, 0), y.step);
+    if (layer.activation == TG_SWISH) copy(y.row(c, 0), int64_t{steps} * units, before.row(c, 0));
+    activate(layer.activation, y.row(c, 0), steps * units, y.row(c, 0));
   }
 }
 
-// dy (T, H); dz is room for as much. Adds to dw; dx (T, F) may be null.
-template <int Fixed>
-void dense_backward(const timeglass::Layer &layer, const Lanes *w, const Lanes *x, const Lanes *y, const Lanes *dy,
-                    Lanes *dz, Lanes *dw, Lanes *dx) {
-  const int units = size_of<Fixed>(layer.units), features = layer.features, steps = layer.steps;
-  Lanes *dwy = dw, *dby = dwy + features * units;
-  for (int t = 0; t < steps; ++t) {
-    activate_backward(layer.activation, dy + t * units, y + t * units, units, dz + t * units);
-    if (dx) multiply_transposed<Fixed>(dz + t * units, units, w, features, dx + t * features);
+template <class W, class D>
+void dense_backward(const Node<W, D> &node) {
+  const Layer &layer = node.layer;
+  const int units = layer.units, steps = layer.steps;
+  const Write y = node.values(layer.output, units), before = node.values(layer.before, units), dz = node.room(0, units);
+  for (int c = 0; c < node.columns; ++c) {
+    activate_backward(layer.activation, node.doutput.row(c, 0), y.row(c, 0), before.row(c, 0), steps * units,
+                      dz.row(c, 0));
+    if (node.dinput.at)
+      multiply_transposed(steps, dz.row(c, 0), dz.step, units, node.w, units, layer.features, node.dinput.row(c, 0),
+                          node.dinput.step, layer.adds_input);
   }
-  add_outer<0, Fixed>(x, features, dz, units, steps, dwy);
-  if (layer.use_bias) add_rows<Fixed>(dz, units, steps, dby);
+  add_outer(node.columns, steps, node.input, layer.features, read(dz), units, node.dw, units);
+  if (layer.use_bias) add_rows(node.columns, steps, read(dz), units, node.dw + layer.bias);
+}
+
+// node.other: the window's last steps in one row
+template <class W, class D>
+void linear_skip_forward(const Node<W, D> &node) {
+  const Layer &layer = node.layer;
+  const Write y = node.values(layer.output, layer.units);
+  const Factor<W> x{node.other.at, node.other.column, layer.features, node.w, layer.units};
+  affine(node.columns, layer.use_bias ? node.w + layer.bias : nullptr, x, x.nothing(),
+         layer.units, y.at, y.column);
+  for (int c = 0; c < node.columns; ++c)
+    for (int j = 0; j < layer.units; ++j) y.row(c, 0)[j] = node.input.row(c, 0)[j] + y.row(c, 0)[j];
+}
+
+template <class W, class D>
+void linear_skip_backward(const Node<W, D> &node) {
+  const Layer &layer = node.layer;
+  add_outer(node.columns, 1, node.other, layer.features, node.doutput, layer.units, node.dw, layer.units);
+  if (layer.use_bias) add_rows(node.columns, 1, node.doutput, layer.units, node.dw + layer.bias);
 }
 
 }  // namespace

@@ -1,296 +1,252 @@
 // The kernel of one instruction set: this file is built once for each and for each number of lanes, with TG_KERNEL
-// naming the table that it makes and TG_KERNEL_LANES the lanes. Networks of the same shape go side by side, one in each
-// lane.
+// naming the table that it makes and TG_KERNEL_LANES the lanes.
 #include "kernel.hpp"
 
-#include "adam.hpp"
-#include "dense.hpp"
-#include "philox.hpp"
-#include "simple_rnn.hpp"
+#include "train_networks.hpp"
+#include "train_samples.hpp"
 
 namespace {
 
-using timeglass::Layer;
-using timeglass::Plan;
+// Only sixteen lanes carry samples.
+constexpr bool kCarriesSamples = kLanes == 16;
 
-// The largest layer whose size the compiler knows, so that its weights and sums live in registers.
-// Calls f<units>(…), or f<0>(…) above it.
-#define TG_BY_UNITS(f, units, ...)     \
-  switch (units) {                     \
-    case 1: f<1>(__VA_ARGS__); break;  \
-    case 2: f<2>(__VA_ARGS__); break;  \
-    case 3: f<3>(__VA_ARGS__); break;  \
-    case 4: f<4>(__VA_ARGS__); break;  \
-    case 5: f<5>(__VA_ARGS__); break;  \
-    case 6: f<6>(__VA_ARGS__); break;  \
-    case 7: f<7>(__VA_ARGS__); break;  \
-    case 8: f<8>(__VA_ARGS__); break;  \
-    default: f<0>(__VA_ARGS__); break; \
-  }
+// Room for predictions, gradients and Jacobians over all windows in turn.
+struct WindowsRoom {
+  Lanes *weights, *gradients, *x, *y;
+  float *row;
+  double *totals;  // (P) of a network, or (P, lanes)
+  TileRoom tile;
 
-// Windows that are fetched ahead, in training order, before the arithmetic reads them.
-constexpr int kFetched = 8;
-
-// Every buffer of a call, cut from one block of memory.
-struct Room {
-  Lanes *weights, *gradients, *m, *v;  // (P)
-  Lanes *x, *y;                        // (kFetched, T, F), (kFetched, K)
-  Lanes *state;                        // all layers' values
-  Lanes *dout, *din;                   // the gradient of a layer's output and of its input
-  Lanes *dz, *dh;                      // a layer's own
-  int64_t size;                        // in Lanes
-
-  Room(const Plan &plan, void *memory) : size(0) {
-    Lanes *base = static_cast<Lanes *>(memory);
-    const auto cut = [&](int64_t count) {
-      Lanes *from = base ? base + size : nullptr;
-      size += count;
-      return from;
-    };
-    weights = cut(plan.weights);
-    gradients = cut(plan.weights);
-    m = cut(plan.weights);
-    v = cut(plan.weights);
-    x = cut(int64_t{kFetched} * plan.time_steps * plan.features);
-    y = cut(kFetched * plan.outputs);
-    state = cut(plan.state);
-    dout = cut(plan.widest);
-    din = cut(plan.widest);
-    dz = cut(plan.widest);
-    dh = cut(plan.widest);
+  WindowsRoom(const Plan &plan, Cutter &cutter) : tile(plan, kColumns, cutter) {
+    weights = cutter.cut<Lanes>(plan.weights);
+    gradients = cutter.cut<Lanes>(plan.weights);
+    x = cutter.cut<Lanes>(int64_t{kColumns} * plan.time_steps * plan.features);
+    y = cutter.cut<Lanes>(kColumns * plan.outputs);
+    row = cutter.cut<float>(plan.weights);
+    totals = cutter.cut<double>(plan.weights * kLanes);
   }
 };
 
-int64_t room_bytes(const Plan &plan) { return Room(plan, nullptr).size * static_cast<int64_t>(sizeof(Lanes)); }
+Cutter cutter(void *memory) { return {static_cast<char *>(memory)}; }
 
-// (networks, count) in memory <-> (count) Lanes. Lanes without a network hold zeros.
-void to_lanes(const float *from, int networks, int64_t count, Lanes *to) {
-  for (int64_t i = 0; i < count; ++i) {
-    alignas(64) float row[kLanes] = {};
-    for (int l = 0; l < networks; ++l) row[l] = from[l * count + i];
-    to[i] = load(row);
-  }
+int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
+
+int64_t room_bytes(const Plan &plan) {
+  Cutter training = cutter(nullptr), samples = cutter(nullptr), windows = cutter(nullptr);
+  NetworksRoom networks_room(plan, training);
+  SamplesRoom samples_room(plan, samples);
+  WindowsRoom windows_room(plan, windows);
+  return larger_of(training.size, larger_of(samples.size, windows.size));
 }
 
-void from_lanes(const Lanes *from, int networks, int64_t count, float *to) {
-  for (int64_t i = 0; i < count; ++i) {
-    alignas(64) float row[kLanes];
-    store(from[i], row);
-    for (int l = 0; l < networks; ++l) to[l * count + i] = row[l];
-  }
+int64_t crew_bytes(const Plan &plan) {
+  Cutter shared = cutter(nullptr);
+  Crew crew(plan, shared);
+  return shared.size;
 }
 
-void forward(const Plan &plan, const Lanes *weights, const Lanes *x, Lanes *state) {
-  for (int i = 0; i < plan.count; ++i) {
-    const Layer &layer = plan.layers[i];
-    const Lanes *w = weights + layer.weights;
-    Lanes *values = state + layer.state;
-    if (layer.kind == TG_SIMPLE_RNN) {
-      TG_BY_UNITS(simple_rnn_forward, layer.units, layer, w, x, values)
-    } else {
-      TG_BY_UNITS(dense_forward, layer.units, layer, w, x, values)
-    }
-    x = values + layer.output;
-  }
+int rows_of_networks(int64_t networks, int64_t first) {
+  return static_cast<int>(networks - first < kLanes ? networks - first : kLanes);
 }
 
-const Lanes *output_of(const Plan &plan, const Lanes *state) {
-  const Layer &last = plan.layers[plan.count - 1];
-  return state + last.state + last.output;
-}
-
-// Adds the gradients of all weights to room.gradients, given room.dout, the gradient of the network's output.
-void backward(const Plan &plan, const Lanes *x, Room &room) {
-  for (int i = plan.count - 1; i >= 0; --i) {
-    const Layer &layer = plan.layers[i];
-    const Layer *below = i > 0 ? &plan.layers[i - 1] : nullptr;
-    const Lanes *w = room.weights + layer.weights, *values = room.state + layer.state;
-    const Lanes *input = below ? room.state + below->state + below->output : x;
-    Lanes *dw = room.gradients + layer.weights, *din = below ? room.din : nullptr;
-    if (layer.kind == TG_SIMPLE_RNN) {
-      TG_BY_UNITS(simple_rnn_backward, layer.units, layer, w, input, values, room.dout, room.dz, room.dh, dw, din)
-    } else {
-      TG_BY_UNITS(dense_backward, layer.units, layer, w, input, values, room.dout, room.dz, dw, din)
-    }
-    Lanes *held = room.dout;
-    room.dout = room.din;
-    room.din = held;
-  }
-}
-
-// The squared error of one window, and room.dout = 2 (ŷ - y) / (K · batch).
-Lanes squared_error(const Plan &plan, const Lanes *y, float batch, Room &room) {
-  const Lanes *forecast = output_of(plan, room.state);
-  const Lanes scale = lanes(2.0f / (static_cast<float>(plan.outputs) * batch));
-  Lanes sum = lanes(0.0f);
-  for (int64_t k = 0; k < plan.outputs; ++k) {
-    const Lanes error = forecast[k] - y[k];
-    sum = fma(error, error, sum);
-    room.dout[k] = error * scale;
-  }
-  return plan.outputs == 1 ? sum : sum / lanes(static_cast<float>(plan.outputs));
-}
-
-void add_to_sums(Lanes a, double *sums) {
-  alignas(64) float row[kLanes];
-  store(a, row);
-  for (int l = 0; l < kLanes; ++l) sums[l] += static_cast<double>(row[l]);
-}
-
-void clear(Lanes *a, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) a[i] = lanes(0.0f);
-}
-
-// The same windows for all lanes.
-void fetch_one(const float *from, int64_t count, Lanes *to) {
-  for (int64_t i = 0; i < count; ++i) to[i] = lanes(from[i]);
-}
-
-// Each lane's own windows, begin … end - 1 of its order.
-void fetch(const float *from, int64_t count, const tg_progress &progress, int64_t windows, int64_t begin, int64_t end,
-           Lanes *to) {
-  for (int64_t n = begin; n < end; ++n, to += count) {
-    const float *row[kLanes];
+// The windows from n on, a tile at most, in every lane alike or, where each network has its own, in its own lane.
+int fetch_tile(const tg_windows &windows, const Sizes &sizes, int64_t first, int networks, int64_t n, bool targets,
+               const WindowsRoom &room) {
+  const int columns = static_cast<int>(windows.count - n < room.tile.columns ? windows.count - n : room.tile.columns);
+  for (int c = 0; c < columns; ++c) {
+    const float *row_x[kLanes], *row_y[kLanes];
     for (int l = 0; l < kLanes; ++l) {
-      const int network = l < progress.networks ? l : 0;
-      row[l] = from + progress.order[network * windows + n] * count;
+      const int64_t network = first + (l < networks ? l : 0);
+      row_x[l] = x_of(windows, sizes, network) + (n + c) * sizes.x;
+      row_y[l] = targets ? y_of(windows, sizes, network) + (n + c) * sizes.y : nullptr;
     }
-    gather_rows(row, count, to);
-  }
-}
-
-void predict(const Plan &plan, int networks, const float *weights, const tg_windows &windows, void *memory,
-             float *out) {
-  Room room(plan, memory);
-  const int64_t inputs = int64_t{plan.time_steps} * plan.features;
-  to_lanes(weights, networks, plan.weights, room.weights);
-  for (int64_t n = 0; n < windows.count; ++n) {
-    fetch_one(windows.x + n * inputs, inputs, room.x);
-    forward(plan, room.weights, room.x, room.state);
-    const Lanes *forecast = output_of(plan, room.state);
-    for (int64_t k = 0; k < plan.outputs; ++k) {
-      alignas(64) float row[kLanes];
-      store(forecast[k], row);
-      for (int l = 0; l < networks; ++l) out[(l * windows.count + n) * plan.outputs + k] = row[l];
-    }
-  }
-}
-
-void gradients(const Plan &plan, int networks, const float *weights, const tg_windows &windows, void *memory,
-               float *losses, float *gradients) {
-  Room room(plan, memory);
-  const int64_t inputs = int64_t{plan.time_steps} * plan.features;
-  double sums[kLanes] = {};
-  to_lanes(weights, networks, plan.weights, room.weights);
-  clear(room.gradients, plan.weights);
-  for (int64_t n = 0; n < windows.count; ++n) {
-    fetch_one(windows.x + n * inputs, inputs, room.x);
-    fetch_one(windows.y + n * plan.outputs, plan.outputs, room.y);
-    forward(plan, room.weights, room.x, room.state);
-    add_to_sums(squared_error(plan, room.y, static_cast<float>(windows.count), room), sums);
-    backward(plan, room.x, room);
-  }
-  from_lanes(room.gradients, networks, plan.weights, gradients);
-  for (int l = 0; l < networks; ++l) losses[l] = static_cast<float>(sums[l] / static_cast<double>(windows.count));
-}
-
-void order_windows(const tg_fit &fit, int64_t windows, tg_progress *p) {
-  for (int l = 0; l < p->networks; ++l) {
-    int32_t *order = p->order + l * windows;
-    if (fit.shuffle) {
-      shuffled_order(order, windows, fit.seed, static_cast<uint32_t>(p->first_network + l),
-                     static_cast<uint32_t>(fit.first_epoch + p->epoch));
+    if (windows.own_x) {
+      gather_rows(row_x, sizes.x, room.x + c * sizes.x);
     } else {
-      for (int64_t i = 0; i < windows; ++i) order[i] = static_cast<int32_t>(i);
+      spread_row(row_x[0], sizes.x, room.x + c * sizes.x);
+    }
+    if (targets && windows.own_y) gather_rows(row_y, sizes.y, room.y + c * sizes.y);
+    if (targets && !windows.own_y) spread_row(row_y[0], sizes.y, room.y + c * sizes.y);
+  }
+  return columns;
+}
+
+void predict_networks(const Plan &plan, int64_t networks, const float *weights, const tg_windows &windows,
+                      const WindowsRoom &room, float *out) {
+  const Pass<Lanes, Lanes> pass{plan, room.weights, nullptr, room.tile};
+  const Sizes sizes(plan, nullptr);
+  for (int64_t first = 0; first < networks; first += kLanes) {
+    const int group = rows_of_networks(networks, first);
+    to_lanes(weights + first * plan.weights, group, plan.weights, room.weights);
+    for (int64_t n = 0; n < windows.count; n += room.tile.columns) {
+      const int columns = fetch_tile(windows, sizes, first, group, n, false, room);
+      pass.forward(columns, {room.x, sizes.x, plan.features});
+      for (int c = 0; c < columns; ++c)
+        for (int64_t k = 0; k < plan.outputs; ++k) {
+          alignas(64) float row[kLanes];
+          store(pass.output(c)[k], row);
+          for (int l = 0; l < group; ++l) out[((first + l) * windows.count + n + c) * plan.outputs + k] = row[l];
+        }
     }
   }
-  p->order_epoch = p->epoch;
 }
 
-void end_epoch(int64_t windows, int64_t epochs, tg_progress *p) {
-  for (int l = 0; l < kLanes; ++l) {
-    if (l < p->networks) p->losses[l * epochs + p->epoch] = p->loss_sum[l] / static_cast<double>(windows);
-    p->loss_sum[l] = 0.0;
+// out (windows, …, width) of the windows from n on, from the Lanes of a column.
+void scatter(const Lanes *from, int64_t width, int64_t n, int64_t count, int64_t stride, float *out) {
+  for (int64_t k = 0; k < width; ++k) {
+    alignas(64) float row[kLanes];
+    store(from[k], row);
+    for (int l = 0; l < kLanes && n + l < count; ++l) out[(n + l) * stride + k] = row[l];
   }
-  p->batch = 0;
-  p->epoch += 1;
 }
 
-// Windows in training order, fetched some ahead of their use: a store is read back before it has left the core only
-// at a price.
-struct Fetcher {
-  const Plan &plan;
-  const tg_windows &windows;
-  const tg_progress &progress;
-  Room &room;
-  int64_t begin = 0, end = 0;
-
-  void point_to(int64_t n, const Lanes **x, const Lanes **y) {
-    const int64_t inputs = int64_t{plan.time_steps} * plan.features;
-    if (n < begin || n >= end) {
-      begin = n;
-      end = n + kFetched < windows.count ? n + kFetched : windows.count;
-      fetch(windows.x, inputs, progress, windows.count, begin, end, room.x);
-      fetch(windows.y, plan.outputs, progress, windows.count, begin, end, room.y);
+void predict_samples(const Plan &plan, int64_t networks, const float *weights, const tg_windows &windows,
+                     const WindowsRoom &room, float *out) {
+  const Sizes sizes(plan, nullptr);
+  for (int64_t network = 0; network < networks; ++network) {
+    const Pass<float, float> pass{plan, weights + network * plan.weights, nullptr, room.tile};
+    const SampleColumns samples(windows, sizes, network, nullptr);
+    const int64_t all = columns_for(windows.count);
+    for (int64_t column = 0; column < all; column += room.tile.columns) {
+      const int columns = static_cast<int>(all - column < room.tile.columns ? all - column : room.tile.columns);
+      for (int c = 0; c < columns; ++c)
+        samples.fetch((column + c) * kLanes, windows.count, room.x + c * sizes.x, nullptr);
+      pass.forward(columns, {room.x, sizes.x, plan.features});
+      for (int c = 0; c < columns; ++c)
+        scatter(pass.output(c), plan.outputs, (column + c) * kLanes, windows.count, plan.outputs,
+                out + network * windows.count * plan.outputs);
     }
-    *x = room.x + (n - begin) * inputs;
-    *y = room.y + (n - begin) * plan.outputs;
   }
-};
-
-// One batch: gradients of its mean loss, then a step of Adam.
-void train_batch(const Plan &plan, const tg_fit &fit, int64_t begin, int64_t end, Fetcher &fetcher, Room &room,
-                 tg_progress *p) {
-  clear(room.gradients, plan.weights);
-  Lanes loss = lanes(0.0f);
-  for (int64_t n = begin; n < end; ++n) {
-    const Lanes *x, *y;
-    fetcher.point_to(n, &x, &y);
-    forward(plan, room.weights, x, room.state);
-    loss = loss + squared_error(plan, y, static_cast<float>(end - begin), room);
-    backward(plan, x, room);
-  }
-  add_to_sums(loss, p->loss_sum);
-  p->beta_1_power *= fit.adam.beta_1;
-  p->beta_2_power *= fit.adam.beta_2;
-  adam_step(adam_rates(fit.adam, p->beta_1_power, p->beta_2_power), room.gradients, plan.weights, room.weights, room.m,
-            room.v);
 }
 
-// How much work goes by between two looks at the clock: some ten microseconds.
-constexpr int64_t kWorkBetweenLooks = 20000;
+void predict(const Plan &plan, int carry, int64_t networks, const float *weights, const tg_windows &windows,
+             void *memory, float *out) {
+  Cutter room_cutter = cutter(memory);
+  const WindowsRoom room(plan, room_cutter);
+  if (kCarriesSamples && carry == TG_SAMPLES) {
+    predict_samples(plan, networks, weights, windows, room, out);
+  } else {
+    predict_networks(plan, networks, weights, windows, room, out);
+  }
+}
 
-int32_t train(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *memory, double (*now)(),
-              tg_progress *p) {
-  Room room(plan, memory);
-  to_lanes(p->weights, p->networks, plan.weights, room.weights);
-  to_lanes(p->m, p->networks, plan.weights, room.m);
-  to_lanes(p->v, p->networks, plan.weights, room.v);
-  const int64_t batches = (windows.count + fit.batch_size - 1) / fit.batch_size;
-  const double stop = fit.slice_seconds > 0 ? now() + fit.slice_seconds : 0;
-  int64_t done = 0, work = 0;
-  bool stopped = false;
-  while (p->epoch < fit.epochs && !stopped) {
-    if (p->order_epoch != p->epoch) order_windows(fit, windows.count, p);
-    Fetcher fetcher{plan, windows, *p, room};
-    while (p->batch < batches && !stopped) {
-      const int64_t begin = p->batch * fit.batch_size;
-      const int64_t end = begin + fit.batch_size < windows.count ? begin + fit.batch_size : windows.count;
-      train_batch(plan, fit, begin, end, fetcher, room, p);
-      p->batch += 1;
-      stopped = ++done == fit.slice_batches;
-      work += (end - begin) * plan.work;
-      if (stop > 0 && work > kWorkBetweenLooks) {
-        stopped = stopped || now() >= stop;
-        work = 0;
+void gradients_networks(const Plan &plan, const tg_loss &loss, int64_t networks, const float *weights,
+                        const tg_windows &windows, const WindowsRoom &room, double *losses, double *gradients) {
+  const Pass<Lanes, Lanes> pass{plan, room.weights, room.gradients, room.tile};
+  const Sizes sizes(plan, &loss);
+  for (int64_t first = 0; first < networks; first += kLanes) {
+    const int group = rows_of_networks(networks, first);
+    double sums[kLanes] = {};
+    to_lanes(weights + first * plan.weights, group, plan.weights, room.weights);
+    clear(room.totals, plan.weights * kLanes);
+    for (int64_t n = 0; n < windows.count; n += room.tile.columns) {
+      const int columns = fetch_tile(windows, sizes, first, group, n, true, room);
+      const Read x{room.x, sizes.x, plan.features};
+      clear(room.gradients, plan.weights);
+      pass.forward(columns, x);
+      for (int c = 0; c < columns; ++c) {
+        alignas(64) float share[kLanes] = {}, row[kLanes];
+        for (int l = 0; l < group; ++l)
+          if (n + c < count_of(windows, first + l))
+            share[l] = weight_of(windows, first + l, n + c) / static_cast<float>(count_of(windows, first + l));
+        store(pass.loss(loss, c, room.y + c * sizes.y, load(share)), row);
+        for (int l = 0; l < group; ++l)
+          if (share[l] != 0.0f) sums[l] += static_cast<double>(share[l]) * static_cast<double>(row[l]);
+      }
+      pass.backward(columns, x);
+      for (int64_t i = 0; i < plan.weights; ++i) {
+        alignas(64) float row[kLanes];
+        store(room.gradients[i], row);
+        for (int l = 0; l < kLanes; ++l) room.totals[i * kLanes + l] += static_cast<double>(row[l]);
       }
     }
-    if (p->batch == batches) end_epoch(windows.count, fit.epochs, p);
+    for (int l = 0; l < group; ++l) {
+      losses[first + l] = sums[l];
+      for (int64_t i = 0; i < plan.weights; ++i)
+        gradients[(first + l) * plan.weights + i] = room.totals[i * kLanes + l];
+    }
   }
-  from_lanes(room.weights, p->networks, plan.weights, p->weights);
-  from_lanes(room.m, p->networks, plan.weights, p->m);
-  from_lanes(room.v, p->networks, plan.weights, p->v);
-  return p->epoch < fit.epochs ? TG_MORE : TG_OK;
+}
+
+void gradients_samples(const Plan &plan, const tg_loss &loss, int64_t networks, const float *weights,
+                       const tg_windows &windows, const WindowsRoom &room, double *losses, double *gradients) {
+  const Sizes sizes(plan, &loss);
+  for (int64_t network = 0; network < networks; ++network) {
+    const Pass<float, float> pass{plan, weights + network * plan.weights, room.row, room.tile};
+    const SampleColumns samples(windows, sizes, network, nullptr);
+    const int64_t count = count_of(windows, network), all = columns_for(count);
+    double *total = gradients + network * plan.weights;
+    clear(total, plan.weights);
+    losses[network] = 0.0;
+    for (int64_t column = 0; column < all; column += room.tile.columns) {
+      const int columns = static_cast<int>(all - column < room.tile.columns ? all - column : room.tile.columns);
+      const Read x{room.x, sizes.x, plan.features};
+      clear(room.row, plan.weights);
+      for (int c = 0; c < columns; ++c)
+        samples.fetch((column + c) * kLanes, count, room.x + c * sizes.x, room.y + c * sizes.y);
+      pass.forward(columns, x);
+      for (int c = 0; c < columns; ++c) {
+        const Lanes share = samples.shares((column + c) * kLanes, count, static_cast<float>(count));
+        losses[network] += sum_in_order(share * pass.loss(loss, c, room.y + c * sizes.y, share));
+      }
+      pass.backward(columns, x);
+      for (int64_t i = 0; i < plan.weights; ++i) total[i] += static_cast<double>(room.row[i]);
+    }
+  }
+}
+
+void gradients(const Plan &plan, const tg_loss &loss, int carry, int64_t networks, const float *weights,
+               const tg_windows &windows, void *memory, double *losses, double *out) {
+  Cutter room_cutter = cutter(memory);
+  const WindowsRoom room(plan, room_cutter);
+  if (kCarriesSamples && carry == TG_SAMPLES) {
+    gradients_samples(plan, loss, networks, weights, windows, room, losses, out);
+  } else {
+    gradients_networks(plan, loss, networks, weights, windows, room, losses, out);
+  }
+}
+
+// One output at a time: its gradient is a one, and each lane's weight gradients are its window's row. The forward pass
+// is made anew for each, since the way back overwrites it.
+void jacobian(const Plan &plan, int64_t networks, const float *weights, const tg_windows &windows, void *memory,
+              float *out, float *rows) {
+  Cutter room_cutter = cutter(memory);
+  const WindowsRoom room(plan, room_cutter);
+  const Sizes sizes(plan, nullptr);
+  const int64_t outputs = plan.outputs, all = columns_for(windows.count);
+  for (int64_t network = 0; network < networks; ++network) {
+    const Pass<float, Lanes> pass{plan, weights + network * plan.weights, room.gradients, room.tile};
+    const SampleColumns samples(windows, sizes, network, nullptr);
+    float *to = out + network * windows.count * outputs;
+    for (int64_t column = 0; column < all; ++column) {
+      const Read x{room.x, sizes.x, plan.features};
+      samples.fetch(column * kLanes, windows.count, room.x, nullptr);
+      for (int64_t k = 0; k < outputs; ++k) {
+        pass.forward(1, x);
+        if (k == 0) scatter(pass.output(0), outputs, column * kLanes, windows.count, outputs, to);
+        clear(room.gradients, plan.weights);
+        for (int64_t i = 0; i < outputs; ++i) pass.doutput(0)[i] = lanes(i == k ? 1.0f : 0.0f);
+        pass.backward(1, x);
+        scatter(room.gradients, plan.weights, column * kLanes, windows.count, outputs * plan.weights,
+                rows + (network * windows.count * outputs + k) * plan.weights);
+      }
+    }
+  }
+}
+
+int32_t train(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *memory,
+              const timeglass::System &system, tg_progress *progress, void *crew) {
+  if constexpr (kCarriesSamples)
+    if (fit.carry == TG_SAMPLES)
+      return SamplesTraining(plan, windows, fit, cutter(memory), cutter(crew), progress).lead(system);
+  return NetworksTraining(plan, windows, fit, cutter(memory), progress).run(system);
+}
+
+int32_t help(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *memory,
+             const timeglass::System &system, tg_progress *progress, void *crew) {
+  if constexpr (kCarriesSamples)
+    return SamplesTraining(plan, windows, fit, cutter(memory), cutter(crew), progress).help(system);
+  return TG_OK;
 }
 
 void activate_all(int activation, int64_t count, const float *x, float *out) {
@@ -311,6 +267,6 @@ void activate_all(int activation, int64_t count, const float *x, float *out) {
 namespace timeglass {
 
 extern const Kernel TG_KERNEL;
-const Kernel TG_KERNEL = {room_bytes, predict, gradients, train, activate_all};
+const Kernel TG_KERNEL = {room_bytes, crew_bytes, predict, gradients, jacobian, train, help, activate_all};
 
 }  // namespace timeglass

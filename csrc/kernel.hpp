@@ -9,18 +9,29 @@
 
 namespace timeglass {
 
+// What a build asks of the system.
+struct System {
+  double (*now)();  // seconds
+  void (*yield)();  // lets another thread have the processor
+};
+
 struct Kernel {
-  int64_t (*room)(const Plan &plan);  // bytes, to be aligned to 64
-  void (*predict)(const Plan &plan, int networks, const float *weights, const tg_windows &windows, void *room,
-                  float *out);
-  void (*gradients)(const Plan &plan, int networks, const float *weights, const tg_windows &windows, void *room,
-                    float *losses, float *gradients);
-  int32_t (*train)(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *room, double (*now)(),
-                   tg_progress *progress);
+  int64_t (*room)(const Plan &plan);  // bytes that a call needs, to be aligned to 64
+  int64_t (*crew_bytes)(const Plan &plan);
+  void (*predict)(const Plan &plan, int carry, int64_t networks, const float *weights, const tg_windows &windows,
+                  void *room, float *out);
+  void (*gradients)(const Plan &plan, const tg_loss &loss, int carry, int64_t networks, const float *weights,
+                    const tg_windows &windows, void *room, double *losses, double *gradients);
+  void (*jacobian)(const Plan &plan, int64_t networks, const float *weights, const tg_windows &windows, void *room,
+                   float *out, float *jacobian);
+  int32_t (*train)(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *room, const System &system,
+                   tg_progress *progress, void *crew);
+  int32_t (*help)(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *room, const System &system,
+                  tg_progress *progress, void *crew);
   void (*activate)(int activation, int64_t count, const float *x, float *out);
 };
 
-// The narrow ones carry eight networks, for less than the time of sixteen.
+// The narrow ones carry eight networks, for less than the time of sixteen. They never carry samples.
 constexpr int kNarrowLanes = 8;
 extern const Kernel kBaselineKernel, kAvx2Kernel, kAvx512Kernel, kNeonKernel;
 extern const Kernel kBaselineNarrowKernel, kAvx2NarrowKernel, kNeonNarrowKernel;

@@ -99,6 +99,18 @@ TG_INLINE Lanes operator*(Lanes a, Lanes b) { TG_EACH_REGISTER(a.part[k] * b.par
 TG_INLINE Lanes operator/(Lanes a, Lanes b) { TG_EACH_REGISTER(a.part[k] / b.part[k]); }
 TG_INLINE Lanes fma(Lanes a, Lanes b, Lanes c) { TG_EACH_REGISTER(fma(a.part[k], b.part[k], c.part[k])); }
 TG_INLINE Lanes sqrt(Lanes a) { TG_EACH_REGISTER(sqrt(a.part[k])); }
+TG_INLINE Lanes at_most(Lanes a, Lanes limit) { TG_EACH_REGISTER(at_most(a.part[k], limit.part[k])); }
+TG_INLINE Lanes at_least(Lanes a, Lanes limit) { TG_EACH_REGISTER(at_least(a.part[k], limit.part[k])); }
+TG_INLINE Lanes negative(Lanes a) { TG_EACH_REGISTER(-a.part[k]); }
+TG_INLINE Lanes absolute(Lanes a) { return at_least(a, negative(a)); }
+// yes where chosen > 0, else no.
+TG_INLINE Lanes choose(Lanes chosen, Lanes yes, Lanes no) {
+  TG_EACH_REGISTER(chosen.part[k] > 0.0f ? yes.part[k] : no.part[k]);
+}
+
+// A weight is a `Lanes` where the lanes carry networks, and one float for all of them where they carry samples.
+TG_INLINE Lanes spread_weight(Lanes a) { return a; }
+TG_INLINE Lanes spread_weight(float a) { return lanes(a); }
 
 TG_INLINE Lanes load(const float *from) {
   Lanes result;
@@ -137,6 +149,38 @@ TG_INLINE void gather_rows(const float *const from[kLanes], int64_t count, Lanes
     }
   for (; i < count; ++i)
     for (int l = 0; l < kLanes; ++l) out[i * kLanes + l] = from[l][i];
+}
+
+// The sums of the lanes of four Lanes, always in the same order: (0+8)+(4+12), its four parts then (0+2)+(1+3).
+TG_INLINE Quad quarter_sum(Lanes a) {
+  alignas(64) float row[kLanes];
+  store(a, row);
+  Quad part[kLanes / 4];
+  for (int q = 0; q < kLanes / 4; ++q) memcpy(&part[q], row + 4 * q, sizeof(Quad));
+  if constexpr (kLanes == 16) return (part[0] + part[2]) + (part[1] + part[3]);
+  return part[0] + part[1];
+}
+TG_INLINE Quad sum_of_lanes(Lanes a, Lanes b, Lanes c, Lanes d) {
+  const Quad row[4] = {quarter_sum(a), quarter_sum(b), quarter_sum(c), quarter_sum(d)};
+  const Quad even_low = interleave_low(row[0], row[2]), even_high = interleave_high(row[0], row[2]);
+  const Quad odd_low = interleave_low(row[1], row[3]), odd_high = interleave_high(row[1], row[3]);
+  return (interleave_low(even_low, odd_low) + interleave_low(even_high, odd_high)) +
+         (interleave_high(even_low, odd_low) + interleave_high(even_high, odd_high));
+}
+
+// gradient[j] += sum[j], j < count. A gradient is a Lanes for a Lanes, or one float for the sum of the lanes.
+template <int count>
+TG_INLINE void add_sums(const Lanes *sum, Lanes *gradient) {
+  for (int j = 0; j < count; ++j) gradient[j] = gradient[j] + sum[j];
+}
+template <int count>
+TG_INLINE void add_sums(const Lanes *sum, float *gradient) {
+  const Lanes zero = lanes(0.0f);
+  for (int j = 0; j < count; j += 4) {
+    const Quad total = sum_of_lanes(sum[j], j + 1 < count ? sum[j + 1] : zero, j + 2 < count ? sum[j + 2] : zero,
+                                    j + 3 < count ? sum[j + 3] : zero);
+    for (int k = 0; k < 4 && j + k < count; ++k) gradient[j + k] += total[k];
+  }
 }
 
 }  // namespace

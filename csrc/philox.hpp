@@ -6,24 +6,19 @@
 
 namespace {
 
-enum class Purpose : uint32_t { kInitialWeights = 0, kShuffle = 1 };
+// Dropout's purposes follow: kDropout + 2 · node + (0: inputs, 1: states).
+enum class Purpose : uint32_t { kInitialWeights = 0, kShuffle = 1, kDropout = 2 };
 
-constexpr int kBlocks = 16;  // counter blocks made together, so that the compiler can put one in each lane
+constexpr int kBlocks = 16;  // counters worked on together, so that the compiler can put one in each lane
 
-// word[i][b] = word i of block first_block + b. The counter is (block, network, epoch, purpose), the key the seed.
+// word[i][b]: before the rounds word i of counter b, afterwards its i-th random word. A counter is (block, network,
+// epoch, purpose), the key the seed.
 struct RandomBlocks {
   uint32_t word[4][kBlocks];
 };
 
-inline void philox(uint32_t first_block, uint32_t network, uint32_t epoch, uint32_t purpose, uint64_t seed,
-                   RandomBlocks *random) {
+inline void philox_rounds(uint64_t seed, RandomBlocks *random) {
   uint32_t *c0 = random->word[0], *c1 = random->word[1], *c2 = random->word[2], *c3 = random->word[3];
-  for (int b = 0; b < kBlocks; ++b) {
-    c0[b] = first_block + static_cast<uint32_t>(b);
-    c1[b] = network;
-    c2[b] = epoch;
-    c3[b] = purpose;
-  }
   uint32_t key_0 = static_cast<uint32_t>(seed), key_1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
     for (int b = 0; b < kBlocks; ++b) {
@@ -37,6 +32,18 @@ inline void philox(uint32_t first_block, uint32_t network, uint32_t epoch, uint3
     key_0 += 0x9E3779B9u;
     key_1 += 0xBB67AE85u;
   }
+}
+
+// Sixteen blocks of one network from first_block on.
+inline void philox(uint32_t first_block, uint32_t network, uint32_t epoch, uint32_t purpose, uint64_t seed,
+                   RandomBlocks *random) {
+  for (int b = 0; b < kBlocks; ++b) {
+    random->word[0][b] = first_block + static_cast<uint32_t>(b);
+    random->word[1][b] = network;
+    random->word[2][b] = epoch;
+    random->word[3][b] = purpose;
+  }
+  philox_rounds(seed, random);
 }
 
 // order = the windows 0 … count-1 in the order in which `network` meets them in `epoch` (Fisher–Yates; the choice

@@ -3,9 +3,11 @@
 #include "timeglass.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "kernel.hpp"
 #include "philox.hpp"
@@ -35,12 +37,12 @@ uint32_t supported() {
 #endif
 }
 
-// The table for that many networks of one group. AVX-512 has no narrow kernel of its own: eight floats fill one of
-// AVX2's registers, and the bits are the same.
-const Kernel *kernel_of(int32_t instruction_set, int64_t networks) {
+// The table for that many networks of one group, or for samples. AVX-512 has no narrow kernel of its own: eight floats
+// fill one of AVX2's registers, and the bits are the same.
+const Kernel *kernel_of(int32_t instruction_set, int64_t networks, int32_t carry) {
   if (instruction_set < 0 || instruction_set >= TG_INSTRUCTION_SETS) return nullptr;
   if (!(supported() & (1u << instruction_set))) return nullptr;
-  const bool narrow = networks <= timeglass::kNarrowLanes;
+  const bool narrow = carry == TG_NETWORKS && networks <= timeglass::kNarrowLanes;
   switch (instruction_set) {
 #if defined(TG_HAVE_AVX2)
     case TG_AVX2: return narrow ? &timeglass::kAvx2NarrowKernel : &timeglass::kAvx2Kernel;
@@ -58,6 +60,8 @@ const Kernel *kernel_of(int32_t instruction_set, int64_t networks) {
 }
 
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+void let_others() { std::this_thread::yield(); }
+constexpr timeglass::System kSystem = {seconds, let_others};
 
 // Memory for one call, aligned to a cache line; the owner frees it.
 struct Memory {
@@ -71,35 +75,84 @@ struct Memory {
   Memory &operator=(const Memory &) = delete;
 };
 
+bool is_rate(double a) { return std::isfinite(a) && a >= 0; }
+bool is_share(double a) { return a >= 0 && a < 1; }
+
+bool is_sound(const tg_windows *windows, bool targets) {
+  return windows && windows->count >= 1 && windows->count <= INT32_MAX && windows->x && (!targets || windows->y);
+}
+
+bool has_counts(const tg_windows &windows, int64_t networks) {
+  for (int64_t l = 0; windows.counts && l < networks; ++l)
+    if (windows.counts[l] < 1 || windows.counts[l] > windows.count) return false;
+  return true;
+}
+
+bool suits(const tg_loss *loss, const Plan &plan) {
+  if (!loss || loss->kind < 0 || loss->kind >= TG_LOSSES) return false;
+  if (loss->kind == TG_QUANTILE && (loss->level_count < 1 || !loss->levels)) return false;
+  if (loss->kind == TG_HUBER && !(loss->delta > 0)) return false;
+  const int64_t width = plan.layers[plan.count - 1].units;
+  const int64_t share = loss->kind == TG_QUANTILE ? loss->level_count : loss->kind == TG_GAUSSIAN ? 2 : 1;
+  return width % share == 0;
+}
+
+bool is_sound(const tg_optimizer &o) {
+  if (o.kind < 0 || o.kind >= TG_OPTIMIZERS || o.clip < TG_NO_CLIP || o.clip > TG_CLIP_GLOBAL_NORM) return false;
+  if (o.clip != TG_NO_CLIP && !(std::isfinite(o.clip_limit) && o.clip_limit > 0)) return false;
+  if (!(o.momentum >= 0 && o.momentum <= 1)) return false;
+  return is_share(o.beta_1) && is_share(o.beta_2) && is_rate(o.epsilon) && is_rate(o.weight_decay);
+}
+
+bool is_sound(const Plan &plan, const tg_fit *fit, const tg_progress *p) {
+  if (!fit || !p || !p->weights || !p->best_weights || !p->losses || !p->order || !fit->rates) return false;
+  if (p->networks < 1 || p->networks > TG_LANES || (fit->carry == TG_SAMPLES && p->networks != 1)) return false;
+  if (fit->epochs < 1 || fit->epochs > INT32_MAX || fit->first_epoch < 0 || fit->first_epoch > INT32_MAX ||
+      fit->batch_size < 1 || fit->batch_size > INT32_MAX || fit->slice_batches < 0)
+    return false;
+  if (fit->factors && fit->factor_count < 1) return false;
+  if (fit->carry != TG_NETWORKS && fit->carry != TG_SAMPLES) return false;
+  if (!is_sound(fit->optimizer)) return false;
+  for (int l = 0; l < p->networks; ++l) {
+    if (!is_rate(fit->rates[l]) || (fit->l2 && !is_rate(fit->l2[l])) || p->steps[l] < 0) return false;
+    for (int i = 0; fit->dropout && i < 2 * plan.count; ++i)
+      if (!is_share(fit->dropout[l * 2 * plan.count + i])) return false;
+  }
+  for (int s = 0; s < TG_SLOTS; ++s) {
+    const bool needed = fit->optimizer.kind == TG_ADAM ? s < 2
+                        : s == 0                       ? fit->optimizer.kind == TG_RMSPROP || fit->optimizer.momentum != 0
+                        : s == 1 ? fit->optimizer.kind == TG_RMSPROP && (fit->optimizer.momentum != 0 || fit->optimizer.centered)
+                                 : fit->optimizer.kind == TG_RMSPROP && fit->optimizer.momentum != 0 && fit->optimizer.centered;
+    if (needed && !p->slots[s]) return false;
+  }
+  return p->epoch >= 0 && p->batch >= 0;
+}
+
+// A call on its way through the checks: the first thing that is wrong is its result.
 struct Call {
   const Kernel *kernel = nullptr;
   Plan plan;
   int32_t result = TG_OK;
 
-  Call(int32_t instruction_set, const tg_network *network, const tg_windows *windows, int64_t networks, bool targets) {
-    kernel = kernel_of(instruction_set, networks);
+  Call(int32_t instruction_set, const tg_network *network, int64_t networks, int32_t carry) {
+    kernel = kernel_of(instruction_set, networks, carry);
     if (!kernel) {
       result = TG_BAD_INSTRUCTION_SET;
     } else if (!timeglass::make_plan(network, &plan)) {
       result = TG_BAD_NETWORK;
-    } else if (!windows || windows->count < 1 || windows->count > INT32_MAX || !windows->x ||
-               (targets && !windows->y)) {
-      result = TG_BAD_SIZE;
     }
+  }
+
+  void require(bool sound) {
+    if (result == TG_OK && !sound) result = TG_BAD_SIZE;
   }
 };
 
-bool is_rate(double a) { return std::isfinite(a) && a >= 0; }
-
-bool is_sound(const tg_fit *fit, const tg_progress *p) {
-  if (!fit || !p || !p->weights || !p->m || !p->v || !p->losses || !p->order) return false;
-  if (fit->epochs < 1 || fit->epochs > INT32_MAX || fit->first_epoch < 0 || fit->first_epoch > INT32_MAX ||
-      fit->batch_size < 1 || fit->batch_size > INT32_MAX || fit->slice_batches < 0)
-    return false;
-  if (!is_rate(fit->adam.learning_rate) || !is_rate(fit->adam.epsilon)) return false;
-  if (!(fit->adam.beta_1 >= 0 && fit->adam.beta_1 < 1 && fit->adam.beta_2 >= 0 && fit->adam.beta_2 < 1)) return false;
-  if (p->networks < 1 || p->networks > TG_LANES || p->first_network < 0) return false;
-  return p->first_network <= UINT32_MAX - TG_LANES && p->epoch >= 0 && p->batch >= 0;
+int32_t check_fit(Call *call, const tg_windows *windows, const tg_fit *fit, const tg_progress *progress) {
+  call->require(is_sound(windows, true));
+  if (call->result == TG_OK) call->require(suits(&fit->loss, call->plan) && is_sound(call->plan, fit, progress));
+  if (call->result == TG_OK) call->require(has_counts(*windows, progress->networks));
+  return call->result;
 }
 
 }  // namespace
@@ -114,50 +167,78 @@ int64_t tg_count_weights(const tg_network *network) {
   return plan.weights;
 }
 
-int32_t tg_predict(int32_t instruction_set, const tg_network *network, int64_t networks, const float *weights,
-                   const tg_windows *windows, float *out) {
-  const Call call(instruction_set, network, windows, networks, false);
+int32_t tg_predict(int32_t instruction_set, const tg_network *network, int32_t carry, int64_t networks,
+                   const float *weights, const tg_windows *windows, float *out) {
+  Call call(instruction_set, network, networks, carry);
+  call.require(is_sound(windows, false) && networks >= 1 && weights && out);
   if (call.result != TG_OK) return call.result;
-  if (networks < 1 || !weights || !out) return TG_BAD_SIZE;
   const Memory room(call.kernel->room(call.plan));
   if (!room.start) return TG_NO_MEMORY;
-  for (int64_t first = 0; first < networks; first += TG_LANES) {
-    const int group = static_cast<int>(networks - first < TG_LANES ? networks - first : TG_LANES);
-    call.kernel->predict(call.plan, group, weights + first * call.plan.weights, *windows, room.start,
-                         out + first * windows->count * call.plan.outputs);
-  }
+  call.kernel->predict(call.plan, carry, networks, weights, *windows, room.start, out);
   return TG_OK;
 }
 
-int32_t tg_gradients(int32_t instruction_set, const tg_network *network, int64_t networks, const float *weights,
-                     const tg_windows *windows, float *losses, float *gradients) {
-  const Call call(instruction_set, network, windows, networks, true);
+int32_t tg_gradients(int32_t instruction_set, const tg_network *network, const tg_loss *loss, int32_t carry,
+                     int64_t networks, const float *weights, const tg_windows *windows, double *losses,
+                     double *gradients) {
+  Call call(instruction_set, network, networks, carry);
+  call.require(is_sound(windows, true) && networks >= 1 && weights && losses && gradients);
+  if (call.result == TG_OK) call.require(suits(loss, call.plan) && has_counts(*windows, networks));
   if (call.result != TG_OK) return call.result;
-  if (networks < 1 || !weights || !losses || !gradients) return TG_BAD_SIZE;
   const Memory room(call.kernel->room(call.plan));
   if (!room.start) return TG_NO_MEMORY;
-  for (int64_t first = 0; first < networks; first += TG_LANES) {
-    const int group = static_cast<int>(networks - first < TG_LANES ? networks - first : TG_LANES);
-    const int64_t offset = first * call.plan.weights;
-    call.kernel->gradients(call.plan, group, weights + offset, *windows, room.start, losses + first,
-                           gradients + offset);
-  }
+  call.kernel->gradients(call.plan, *loss, carry, networks, weights, *windows, room.start, losses, gradients);
+  return TG_OK;
+}
+
+int32_t tg_jacobian(int32_t instruction_set, const tg_network *network, int64_t networks, const float *weights,
+                    const tg_windows *windows, float *out, float *jacobian) {
+  Call call(instruction_set, network, networks, TG_SAMPLES);
+  call.require(is_sound(windows, false) && networks >= 1 && weights && out && jacobian);
+  if (call.result != TG_OK) return call.result;
+  const Memory room(call.kernel->room(call.plan));
+  if (!room.start) return TG_NO_MEMORY;
+  call.kernel->jacobian(call.plan, networks, weights, *windows, room.start, out, jacobian);
   return TG_OK;
 }
 
 int32_t tg_train(int32_t instruction_set, const tg_network *network, const tg_windows *windows, const tg_fit *fit,
-                 tg_progress *progress) {
-  const Call call(instruction_set, network, windows, progress ? progress->networks : TG_LANES, true);
-  if (call.result != TG_OK) return call.result;
-  if (!is_sound(fit, progress)) return TG_BAD_SIZE;
+                 tg_progress *progress, void *crew) {
+  if (!fit || !progress) return TG_BAD_SIZE;
+  Call call(instruction_set, network, progress->networks, fit->carry);
+  if (check_fit(&call, windows, fit, progress) != TG_OK) return call.result;
   if (progress->batch >= (windows->count + fit->batch_size - 1) / fit->batch_size) return TG_BAD_SIZE;
   const Memory room(call.kernel->room(call.plan));
+  const bool alone = fit->carry == TG_SAMPLES && !crew;
+  const int64_t bytes = alone ? call.kernel->crew_bytes(call.plan) : 0;
+  const Memory own(bytes);
+  if (!room.start || !own.start) return TG_NO_MEMORY;
+  if (alone) memset(own.start, 0, bytes);
+  return call.kernel->train(call.plan, *windows, *fit, room.start, kSystem, progress, alone ? own.start : crew);
+}
+
+int64_t tg_crew_bytes(const tg_network *network) {
+  Plan plan;
+  if (!timeglass::make_plan(network, &plan)) return TG_BAD_NETWORK;
+#if defined(TG_HAVE_NEON)
+  return timeglass::kNeonKernel.crew_bytes(plan);
+#else
+  return timeglass::kBaselineKernel.crew_bytes(plan);
+#endif
+}
+
+int32_t tg_help(int32_t instruction_set, const tg_network *network, const tg_windows *windows, const tg_fit *fit,
+                tg_progress *progress, void *crew) {
+  if (!fit || !progress || !crew || fit->carry != TG_SAMPLES) return TG_BAD_SIZE;
+  Call call(instruction_set, network, 1, TG_SAMPLES);
+  if (check_fit(&call, windows, fit, progress) != TG_OK) return call.result;
+  const Memory room(call.kernel->room(call.plan));
   if (!room.start) return TG_NO_MEMORY;
-  return call.kernel->train(call.plan, *windows, *fit, room.start, seconds, progress);
+  return call.kernel->help(call.plan, *windows, *fit, room.start, kSystem, progress, crew);
 }
 
 int32_t tg_activate(int32_t instruction_set, int32_t activation, int64_t count, const float *x, float *out) {
-  const Kernel *kernel = kernel_of(instruction_set, TG_LANES);
+  const Kernel *kernel = kernel_of(instruction_set, TG_LANES, TG_NETWORKS);
   if (!kernel) return TG_BAD_INSTRUCTION_SET;
   if (activation < 0 || activation >= TG_ACTIVATIONS || count < 0 || !x || !out) return TG_BAD_SIZE;
   kernel->activate(activation, count, x, out);

@@ -8,6 +8,8 @@
     ├── EngineError       the engine asked for is not on this machine (exit code 2)
     └── DivergenceError   training met a value that is not finite (exit code 1)
 
+    EngineWarning         a slower engine does what the one chosen lacks; a UserWarning, said once
+
 Each message says what was received, what was expected, where, and what to do. `InputError` is a
 `ValueError` too, so that code written for Keras or NumPy catches it.
 """
@@ -20,6 +22,7 @@ __all__ = [
     "DataError",
     "DivergenceError",
     "EngineError",
+    "EngineWarning",
     "InputError",
     "OptionError",
     "ShapeError",
@@ -63,3 +66,7 @@ class EngineError(TimeglassError):
 
 class DivergenceError(TimeglassError):
     """Training met a loss or weight that is not finite; the message says when and what to change."""
+
+
+class EngineWarning(UserWarning):
+    """Another engine does what the one chosen lacks; the message says what that is. The results are the same."""

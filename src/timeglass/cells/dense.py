@@ -1,6 +1,7 @@
 """A fully connected layer, forward and backward.
 
-    y = f(x · wy + by)
+    z = x · wy + by
+    y = f(z)
 
 Axes: any leading axes (networks, time steps), then N windows, F input features, K units.
 """
@@ -22,12 +23,13 @@ class Weights(NamedTuple):
     by: Array  # (…, 1, K)
 
 
-def step(x: Array, w: Weights, f: Activation) -> Array:
-    """Y (…, N, K) from x (…, N, F)."""
-    return f.f(x @ w.wy + w.by)  # (…, N, K)
+def step(x: Array, w: Weights, f: Activation) -> dict[str, Array]:
+    """Z and y (…, N, K) from x (…, N, F)."""
+    z = x @ w.wy + w.by  # (…, N, K)
+    return {"z": z, "y": f.f(z)}
 
 
-def step_backward(dy: Array, x: Array, y: Array, w: Weights, f: Activation) -> tuple[Array, Weights]:
+def step_backward(dy: Array, x: Array, now: dict[str, Array], w: Weights, f: Activation) -> tuple[Array, Weights]:
     """Dx (…, N, F) and the gradients dwy, dby, from dy (…, N, K)."""
-    dz = dy * f.derivative(y)  # (…, N, K)
+    dz = dy * f.derivative(now["y"], now["z"])  # (…, N, K)
     return dz @ w.wy.mT, Weights(x.mT @ dz, dz.sum(axis=-2, keepdims=True))

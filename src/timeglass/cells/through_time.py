@@ -1,38 +1,79 @@
 """The loop over time: the one place where a recurrent cell's steps are put in a row.
 
 Axes: T time steps lead, then any leading axes (networks), N windows, F input features, H hidden units.
+
+Backward is backpropagation through time (P. J. Werbos, "Backpropagation through time: what it does and how to do it",
+Proceedings of the IEEE 78, 1990).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from timeglass.cells import simple_rnn
-from timeglass.cells.activations import Activation
+from timeglass.cells.recurrent import Cell, Functions, Kept, Values, Weights
 from timeglass.types import Array
 
-__all__ = ["backward", "forward"]
+__all__ = ["Run", "backward", "forward"]
 
 
-def forward(x: Array, w: simple_rnn.Weights, f: Activation) -> Array:
-    """h_0 … h_T (T+1, …, N, H) from x_1 … x_T (T, …, N, F), with h_0 = 0."""
-    leading = np.broadcast_shapes(x.shape[1:-2], w.wh.shape[:-2])
-    h = np.zeros((len(x) + 1, *leading, x.shape[-2], w.wh.shape[-1]), dtype=w.wh.dtype)
-    for t in range(len(x)):
-        h[t + 1] = simple_rnn.step(x[t], h[t], w, f)
-    return h
+@dataclass(frozen=True)
+class Run:
+    """A cell on its way through a window: what stays the same at every step, and which steps it takes."""
+
+    cell: Cell
+    w: Weights
+    f: Functions
+    kept: Kept = 1.0  # dropout's factors of the state (…, N, H): the same ones at every step
+    mask: Array | None = None  # (T, …, N, 1): true where a step counts; over the others the state is held
+    go_backwards: bool = False
+
+    def in_its_order(self, x: Array) -> Array:
+        """(T, …) from time's order into the order in which the cell meets the steps, and back."""
+        return x[::-1] if self.go_backwards else x
 
 
-def backward(dh: Array, x: Array, h: Array, w: simple_rnn.Weights, f: Activation) -> tuple[Array, simple_rnn.Weights]:
-    """Dx (T, …, N, F) and the sums over time of dwx, dwh, dbh.
+def forward(run: Run, x: Array) -> Values:
+    """Every value of every step, by name, from x_1 … x_T (T, …, N, F).
 
-    dh (T, …, N, H) is what the output asks of each h_1 … h_T by itself; what a step owes to the
-    steps after it is added here (backpropagation through time).
+    The state's (h, and c of an LSTM) are (T+1, …, N, H), from h_0 = 0 on; the others (T, …, N, H or G·H). They stand in
+    the order in which they come about: backwards in time with `go_backwards`. At a masked step the state's are the
+    ones before, and the others are those that came to nothing.
     """
-    dx = np.empty((*dh.shape[:-1], x.shape[-1]), dtype=dh.dtype)
-    dw = simple_rnn.Weights(*(np.zeros_like(array) for array in w))
-    dh_past = np.zeros_like(dh[0])
+    x, mask = run.in_its_order(x), None if run.mask is None else run.in_its_order(run.mask)
+    units = run.w.wh.shape[-2]
+    leading = np.broadcast_shapes(x.shape[1:-2], run.w.wh.shape[:-2])
+    start = {name: np.zeros((*leading, x.shape[-2], units), dtype=run.w.wh.dtype) for name in run.cell.state}
+    past, steps = start, []
+    for t in range(len(x)):
+        now = run.cell.step(x[t], past, run.w, run.f, run.kept)
+        if mask is not None:
+            now |= {name: np.where(mask[t], now[name], past[name]) for name in run.cell.state}
+        steps.append(now)
+        past = now
+    from_start = {name: [array] for name, array in start.items()}
+    return {name: np.stack(from_start.get(name, []) + [step[name] for step in steps]) for name in steps[0]}
+
+
+def backward(run: Run, dh: Array, x: Array, values: Values) -> tuple[Array, Weights]:
+    """Dx (T, …, N, F), in time's order, and the sums over time of dwx, dwh, dbh.
+
+    dh (T, …, N, H), in the order in which the states come about, is what the output asks of each h_1 … h_T by itself;
+    what a step owes to the steps after it is added here.
+    """
+    x, mask = run.in_its_order(x), None if run.mask is None else run.in_its_order(run.mask)
+    state = run.cell.state
+    d = {name: np.zeros_like(dh[0]) for name in state}
+    dw = Weights(*(np.zeros_like(array) for array in run.w))
+    dx = []
     for t in reversed(range(len(x))):
-        dx[t], dh_past, share = simple_rnn.step_backward(dh[t] + dh_past, x[t], h[t], h[t + 1], w, f)
-        dw = simple_rnn.Weights(*(total + part for total, part in zip(dw, share, strict=True)))
-    return dx, dw
+        past = {name: values[name][t] for name in state}
+        now = {name: array[t + 1] if name in past else array[t] for name, array in values.items()}
+        d["h"] = d["h"] + dh[t]
+        asked = d if mask is None else {name: np.where(mask[t], d[name], 0) for name in state}
+        dx_t, d_past, share = run.cell.step_backward(asked, x[t], past, now, run.w, run.f, run.kept)
+        d = d_past if mask is None else {name: np.where(mask[t], d_past[name], d[name]) for name in state}
+        dw = Weights(*(total + part for total, part in zip(dw, share, strict=True)))
+        dx.append(dx_t)
+    return run.in_its_order(np.stack(dx[::-1])), dw

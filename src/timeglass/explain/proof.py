@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from timeglass.errors import ShapeError
+from timeglass.explain.replay import replay
 from timeglass.network.architecture import Architecture
 from timeglass.types import Array
 
@@ -15,35 +15,6 @@ __all__ = ["TOLERANCE", "Proof", "prove", "replay"]
 
 # What float32 may differ from float64 in a network of this kind, for outputs of order one.
 TOLERANCE = 2e-6
-
-_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
-    "linear": lambda z: z,
-    "tanh": np.tanh,
-    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
-    "relu": lambda z: z * (z > 0),
-}
-
-
-def replay(architecture: Architecture, weights: Array, windows: Array) -> Array:
-    """Forecasts (N, …) of windows (N, T, F) by one network's weights (P,), in float64, written as one would by hand.
-
-    It shares no arithmetic with the engines: h_0 = 0, then h = f(x · wx + h · wh + bh) step by step.
-    """
-    values = np.asarray(windows, dtype=np.float64)  # (N, T, F), or (N, F) once a layer has given a vector
-    row = np.asarray(weights, dtype=np.float64)[None]
-    for placed, arrays in zip(architecture.layers, architecture.split(row), strict=True):
-        w = {name: array[0] for name, array in arrays.items()}
-        f = _FUNCTIONS[placed.activation]
-        if placed.recurrent:
-            h = np.zeros((len(values), placed.layer.units))
-            steps = []
-            for t in range(placed.time_steps):
-                h = f(np.dot(values[:, t], w["wx"]) + np.dot(h, w["wh"]) + w.get("bh", 0.0))
-                steps.append(h)
-            values = np.stack(steps, axis=1) if placed.gives_sequence else h
-        else:
-            values = f(np.dot(values, w["wy"]) + w.get("by", 0.0))
-    return values
 
 
 @dataclass(frozen=True)

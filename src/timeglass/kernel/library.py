@@ -12,12 +12,13 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from timeglass.errors import EngineError
 
 __all__ = ["ABI_VERSION", "INSTRUCTION_SETS", "KernelStatus", "Library", "NoKernelError", "kernel_status", "load"]
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 
 # In the order of enum tg_instruction_set.
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")
@@ -64,6 +65,26 @@ def _instruction_set(available: tuple[str, ...]) -> str:
     return asked or available[0]
 
 
+def _declare(library: ctypes.CDLL) -> None:
+    """Tells ctypes what the calls take and give; without it every number would have to be wrapped at every call."""
+    at, whole, long, word = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_uint32
+    signatures: dict[str, tuple[Any, tuple[Any, ...]]] = {
+        "tg_instruction_sets": (word, ()),
+        "tg_count_weights": (long, (at,)),
+        "tg_predict": (whole, (whole, at, whole, long, at, at, at)),
+        "tg_gradients": (whole, (whole, at, at, whole, long, at, at, at, at)),
+        "tg_jacobian": (whole, (whole, at, long, at, at, at, at)),
+        "tg_train": (whole, (whole, at, at, at, at, at)),
+        "tg_crew_bytes": (long, (at,)),
+        "tg_help": (whole, (whole, at, at, at, at, at)),
+        "tg_activate": (whole, (whole, whole, long, at, at)),
+        "tg_random": (None, (ctypes.c_uint64, word, word, word, word, at)),
+    }
+    for name, (result, arguments) in signatures.items():
+        call = getattr(library, name)
+        call.restype, call.argtypes = result, arguments
+
+
 @cache
 def _open(path: str) -> tuple[ctypes.CDLL, tuple[str, ...]]:
     try:
@@ -76,7 +97,7 @@ def _open(path: str) -> tuple[ctypes.CDLL, tuple[str, ...]]:
             f"the kernel {path} speaks version {calls.tg_abi_version()} of the interface, this package {ABI_VERSION}: "
             "install Timeglass again"
         )
-    calls.tg_instruction_sets.restype = ctypes.c_uint32
+    _declare(calls)
     bits = calls.tg_instruction_sets()
     return calls, tuple(name for name in _FASTEST_FIRST if bits >> INSTRUCTION_SETS.index(name) & 1)
 

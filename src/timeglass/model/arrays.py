@@ -1,4 +1,4 @@
-"""Checks the arrays that users hand over and brings them into the engines' form."""
+"""Checks the numbers that users hand over."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from timeglass.errors import InputError, ShapeError
-from timeglass.network.architecture import Architecture
+from timeglass.errors import InputError
 from timeglass.types import Floats
 
-__all__ = ["as_floats", "as_targets", "as_windows"]
+__all__ = ["as_floats"]
 
 
 def as_floats(name: str, values: ArrayLike) -> Floats:
@@ -43,30 +42,3 @@ def as_floats(name: str, values: ArrayLike) -> Floats:
 def _kind(values: ArrayLike) -> str:
     dtype = getattr(values, "dtype", None)
     return f"an array of {dtype}" if dtype is not None else f"{type(values).__name__} {str(values)[:40]!r}"
-
-
-def as_windows(architecture: Architecture, x: ArrayLike) -> Floats:
-    """X as (N, T, F); (N, T) is taken as one feature."""
-    floats = as_floats("x", x)
-    if floats.ndim == 2 and architecture.features == 1:
-        floats = floats[:, :, None]
-    if floats.ndim != 3 or floats.shape[1:] != (architecture.time_steps, architecture.features):
-        raise ShapeError(
-            f"x: expected windows of shape (N, {architecture.time_steps}, {architecture.features}), got {floats.shape}"
-        )
-    if len(floats) == 0:
-        raise ShapeError("x: expected at least one window, got none")
-    return floats
-
-
-def as_targets(architecture: Architecture, y: ArrayLike, windows: int) -> Floats:
-    """Y as (N, …) of the network's output shape; (N,) is taken as one value for each window."""
-    floats = as_floats("y", y)
-    if floats.ndim == 1 and architecture.output_shape == (1,):
-        floats = floats[:, None]
-    if floats.shape[1:] != architecture.output_shape:
-        expected = ", ".join(map(str, ("N", *architecture.output_shape)))
-        raise ShapeError(f"y: expected targets of shape ({expected}), got {floats.shape}")
-    if len(floats) != windows:
-        raise ShapeError(f"x has {windows} windows, y has {len(floats)}: give one target for each window")
-    return floats

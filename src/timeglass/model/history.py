@@ -7,18 +7,23 @@ from typing import Any
 
 from timeglass.types import Array
 
-__all__ = ["History"]
+__all__ = ["Columns", "History", "rows_of"]
+
+# By name, one entry for each epoch: a number, or an array (L,) where L > 1.
+Columns = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
 class History:
     """Losses by epoch, as Keras's History: `history["loss"]`, and `history["val_loss"]` if there was validation.
 
-    Each entry is a number, or an array (L,) where L > 1 networks were trained. `params` holds
-    `epochs`, `steps` (batches of an epoch), `networks`, `engine` and `seconds` (of training).
+    Each entry is a number, or an array (L,) where L > 1 networks were trained, nan for a network that had stopped.
+    `history["learning_rate"]` stands there where the rate changes: as in Keras, the one in force when the epoch ended.
+    `params` holds `epochs` (asked for), `steps` (batches of an epoch), `networks`, `engine`, `seconds` (of training)
+    and `resumed` (epochs that a `Checkpoint` brought along).
     """
 
-    history: dict[str, list[Any]]
+    history: Columns
     params: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -26,11 +31,7 @@ class History:
         """The epochs' numbers, from 0."""
         return list(range(len(self.history["loss"])))
 
-    @classmethod
-    def of(cls, losses: dict[str, Array], params: dict[str, Any]) -> History:
-        """From losses (L, epochs)."""
-        one = all(len(loss) == 1 for loss in losses.values())
-        return cls(
-            {name: loss[0].tolist() if one else list(loss.T) for name, loss in losses.items()},
-            params,
-        )
+
+def rows_of(values: Array) -> list[Any]:
+    """The values (L, epochs) epoch by epoch: numbers for one network, arrays (L,) for more."""
+    return values[0].tolist() if len(values) == 1 else list(values.T)

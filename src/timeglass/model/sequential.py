@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from timeglass.errors import DivergenceError, InputError, OptionError, ShapeError
-from timeglass.model.arrays import as_floats, as_targets, as_windows
+from timeglass.errors import InputError, OptionError, ShapeError
+from timeglass.model.arrays import as_floats
+from timeglass.model.callbacks import Callback
+from timeglass.model.checks import one_of, whole
+from timeglass.model.compiled import Compiled
+from timeglass.model.data import Shape, data_of, is_series_list, windows_of
+from timeglass.model.evaluation import data_losses
+from timeglass.model.fitting import check_epochs, sorted_callbacks, split_data
 from timeglass.model.history import History
 from timeglass.model.report import Reporter, check_verbose
 from timeglass.model.summary import summary_lines
+from timeglass.model.training import Training
 from timeglass.network.architecture import Architecture
+from timeglass.network.dropout import check_rates
 from timeglass.network.initializers import initial_weights
-from timeglass.network.layers import Dense, Input, Layer, SimpleRNN
+from timeglass.network.layers import Input, Layer
 from timeglass.network.philox import check_seed
 from timeglass.train.engine import Engine, FitTask, OnProgress, TrainingState
 from timeglass.train.engines import engine_of
-from timeglass.train.losses import LOSSES, loss_name
-from timeglass.train.optimizers import Adam, optimizer_of
+from timeglass.train.losses import Loss
+from timeglass.train.optimizers import Optimizer
+from timeglass.train.solver_settings import Solver
 from timeglass.types import Array, Floats
 
 __all__ = ["Sequential"]
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise OptionError(f"{name}: expected a whole number of at least {least}, got {value!r}")
-    return int(value)
 
 
 class Sequential:
@@ -44,6 +45,7 @@ class Sequential:
     `seed` makes a run repeatable; without it one is drawn, and kept in `seed`. `engine` is "lanes",
     "numpy" or "keras"; None takes the fastest on this machine.
 
+    >>> from timeglass.network.layers import Dense, SimpleRNN
     >>> model = Sequential([SimpleRNN(3, input_shape=(12, 1)), Dense(1, activation="tanh")], seed=0)
     >>> model.count_params()
     19
@@ -59,7 +61,7 @@ class Sequential:
         engine: str | None = None,
     ) -> None:
         self.name = name
-        self.networks = _whole("networks", networks, 1)
+        self.networks = whole("networks", networks, 1)
         self.seed = check_seed(int.from_bytes(os.urandom(4), "little") if seed is None else seed)
         self._engine: Engine | None = None
         self._engine_name = engine
@@ -67,7 +69,10 @@ class Sequential:
         self._layers: list[Layer] = []
         self._architecture: Architecture | None = None
         self._state: TrainingState | None = None
-        self._compiled: tuple[Adam, str] | None = None
+        self._compiled: Compiled | None = None
+        self._stopped = np.zeros(self.networks, dtype=np.bool_)
+        if isinstance(layers, Input | Layer):
+            raise OptionError(f"Sequential layers: expected a list, got {layers!r}: put it in brackets")
         for layer in layers or ():
             self.add(layer)
 
@@ -79,22 +84,26 @@ class Sequential:
             if self._input or self._layers:
                 raise ShapeError("Input: only as the first layer")
             self._input = layer.shape
-        elif isinstance(layer, SimpleRNN | Dense):
+        elif isinstance(layer, Layer):
             if layer.input_shape and not self._layers and not self._input:
-                self._input = layer.input_shape
+                self._input = (layer.input_shape[0], layer.input_shape[1])
             self._layers.append(layer)
         else:
-            raise OptionError(f"Sequential: expected Input, SimpleRNN or Dense layers, got {layer!r}")
+            raise OptionError(
+                f"Sequential: expected layers such as Input((12, 1)), SimpleRNN(3) or Dense(1), got {layer!r}"
+            )
         if self._input and self._layers:
             self.build(self._input)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Places the layers on windows of (T, F), or (N, T, F) as Keras writes it, and draws the initial weights."""
         shape = Input(tuple(input_shape)[-2:]).shape  # type: ignore[arg-type]  # Input itself refuses what is no pair
+        architecture = Architecture.of(self._layers, time_steps=shape[0], features=shape[1])
+        check_rates(architecture, self.networks)
         old, state = self._architecture, self._state
-        self._architecture = Architecture.of(self._layers, time_steps=shape[0], features=shape[1])
-        self._state = TrainingState(initial_weights(self._architecture, np.arange(self.networks), seed=self.seed))
-        if old and state and self._architecture.layers[: len(old.layers)] == old.layers:
+        self._architecture = architecture
+        self._state = TrainingState(initial_weights(architecture, np.arange(self.networks), seed=self.seed))
+        if old and state and architecture.layers[: len(old.layers)] == old.layers:
             # A layer more on top leaves the weights of those below as they are.
             self._state.weights[:, : old.weight_count] = state.weights
 
@@ -104,7 +113,7 @@ class Sequential:
         if self._architecture is None:
             raise ShapeError(
                 "the network has no input shape yet: begin with Input((time_steps, features)), "
-                "or give SimpleRNN an input_shape"
+                "or give the first layer an input_shape"
             )
         return self._architecture
 
@@ -117,12 +126,6 @@ class Sequential:
         if self._engine is None:
             self._engine = engine_of(self._engine_name)
         return self._engine
-
-    @property
-    def _training(self) -> TrainingState:
-        _ = self.architecture
-        assert self._state is not None
-        return self._state
 
     @property
     def layers(self) -> list[Layer]:
@@ -138,25 +141,44 @@ class Sequential:
         for line in summary_lines(self.name, self.architecture, self.networks):
             print_fn(line)
 
-    # Weights
+    # Weights, and what else training changes
+
+    @property
+    def training_state(self) -> TrainingState:
+        """Weights, the optimiser's state and counters, not copied: what training changes."""
+        _ = self.architecture
+        assert self._state is not None
+        return self._state
+
+    @training_state.setter
+    def training_state(self, state: TrainingState) -> None:
+        self._state = state
 
     @property
     def weights(self) -> Floats:
-        """A copy of all weights (L, P), one row for each network, in Keras's order."""
-        return self._training.weights.copy()
+        """A copy of all weights (L, P), one row for each network, in Keras's order. May be set."""
+        return self.training_state.weights.copy()
+
+    @weights.setter
+    def weights(self, weights: ArrayLike) -> None:
+        own, given = self.training_state.weights, as_floats("weights", weights)
+        if given.shape != own.shape:
+            raise ShapeError(f"weights: expected shape {own.shape}, got {given.shape}")
+        own[...] = given
 
     def get_weights(self) -> list[Floats]:
         """Keras's list: kernel, recurrent kernel, bias of each layer; each (L, …) where L > 1."""
         if self._architecture is None:
             return []
-        split = self._architecture.split(self._training.weights.copy())
-        arrays = [array for layer in split for array in layer.values()]
+        arrays = [array for layer in self._architecture.split(self.weights) for array in layer.values()]
         return [array[0] for array in arrays] if self.networks == 1 else arrays
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Takes what `get_weights` gives."""
-        split = self.architecture.split(self._training.weights)
+        split = self.architecture.split(self.training_state.weights)
         own = [(name, array) for layer in split for name, array in layer.items()]
+        if not isinstance(weights, Sequence | np.ndarray) or isinstance(weights, str):
+            raise InputError(f"set_weights: expected a list of {len(own)} arrays, got {weights!r}")
         if len(weights) != len(own):
             raise ShapeError(f"set_weights: expected {len(own)} arrays, got {len(weights)}")
         given = [as_floats(f"set_weights: {name}", value) for (name, _), value in zip(own, weights, strict=True)]
@@ -167,131 +189,134 @@ class Sequential:
         for (_, array), new in zip(own, given, strict=True):
             array[...] = new
 
+    @property
+    def learning_rate(self) -> Any:
+        """The rate of the next step: a number, or (L,) where L > 1. May be set, to one or to L numbers."""
+        rates = self._settings().rates(self.training_state)
+        return float(rates[0]) if self.networks == 1 else rates
+
+    @learning_rate.setter
+    def learning_rate(self, rates: ArrayLike) -> None:
+        self._settings().set_rates(self.training_state, rates)
+
+    @property
+    def stop_training(self) -> Any:
+        """Whether the fit is to end after this epoch, or (L,) where L > 1: for which networks. Callbacks set it."""
+        return bool(self._stopped[0]) if self.networks == 1 else self._stopped.copy()
+
+    @stop_training.setter
+    def stop_training(self, stop: bool | NDArray[np.bool_]) -> None:
+        given = np.asarray(stop)
+        if given.dtype.kind not in "biu" or given.shape not in ((), (self.networks,)):
+            raise OptionError(f"stop_training: expected True, False or one of them for each network, got {stop!r}")
+        self._stopped[:] = given
+
     # Training and use
 
-    def compile(self, optimizer: str | Adam, loss: str) -> None:
-        """Sets the optimiser ("adam" or `Adam(...)`) and the loss ("mean_squared_error"), and starts Adam afresh."""
-        self._compiled = optimizer_of(optimizer), loss_name(loss)
+    def compile(
+        self, optimizer: str | Optimizer | Solver, loss: str | Loss, *, l2: float | Sequence[float] = 0.0
+    ) -> None:
+        """Sets optimiser and loss, by value or Keras's name, and starts the optimiser afresh.
+
+        `l2` times the sum of squares of all kernels is added to the loss, as Keras's regularizers.L2 on each layer;
+        it and learning rates may be one number for each network.
+        """
+        compiled = Compiled.of(optimizer, loss, l2, self.networks)
         self._chosen_engine()  # an engine that is missing is told of here, before any work
+        self._compiled = compiled
         if self._state is not None:
             self._state = TrainingState(self._state.weights)
 
-    def _settings(self) -> tuple[Adam, str]:
+    @property
+    def optimizer(self) -> Optimizer | Solver:
+        """What `compile` was given."""
+        return self._settings().optimizer
+
+    @property
+    def loss(self) -> Loss:
+        """What `compile` was given."""
+        return self._settings().loss
+
+    def _settings(self) -> Compiled:
         if self._compiled is None:
             raise InputError("compile the network first: model.compile(optimizer='adam', loss='mean_squared_error')")
         return self._compiled
 
-    def _build_for(self, x: ArrayLike) -> None:
-        if self._architecture is None and len(shape := as_floats("x", x).shape) == 3:
+    def _shape_for(self, x: Any, *, targets: bool) -> Shape:
+        """What x and what comes with it must fit; builds the network for x if that is still to do."""
+        first = x[0] if is_series_list(x) else x
+        if self._architecture is None and len(shape := as_floats("x", first).shape) in (3, 4):
             self.build(shape)
+        return Shape(self.architecture, self.networks, self._settings().loss if targets else None)
 
     def fit(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: Any,
+        y: Any,
         *,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
+        callbacks: Iterable[Callback] | None = None,
         validation_split: float = 0.0,
+        validation_data: tuple[Any, ...] | None = None,
         shuffle: bool = True,
+        sample_weight: Any = None,
+        lanes: Literal["networks", "samples"] | None = None,
         on_progress: OnProgress | None = None,
     ) -> History:
         """Trains every network on windows x (N, T, F) with targets y (N, K).
 
-        As in Keras: batches of 32 unless told, the last share of the windows held back by `validation_split`, the
-        rest shuffled anew for each epoch; a further fit goes on where the last one ended. `verbose`: 0 silent, 1 or
-        "auto" a progress bar where standard error is a terminal, 2 a line for each epoch. `on_progress` is called
-        with the share done, several times a second.
+        As in Keras: batches of 32 unless told, the last share of the windows held back by `validation_split` (or
+        `validation_data`, a pair x, y or with weights), the rest shuffled anew for each epoch; a further fit goes on
+        where the last one ended. `verbose`: 0 silent, 1 or "auto" a progress bar where standard error is a terminal,
+        2 a line for each epoch. `on_progress` is called with the share done, several times a second.
 
-        A loss or weight that is not finite ends in `DivergenceError`; arrays that do not fit the network in
-        `ShapeError`, values that float32 cannot hold in `InputError`, settings outside their range in `OptionError`.
+        x and y may be lists of L arrays, one series of windows for each network, of different lengths if need be; or
+        have a leading axis of L. So may `sample_weight` (N,), and all of these in `validation_data`.
+
+        `lanes` says what the compiled engine's lanes carry; it chooses itself unless told.
+
+        Ctrl-C, and any error, leaves each network the best weights so far: of the epoch with the lowest validation
+        loss, or without validation the lowest loss. A loss or weight that is not finite ends in `DivergenceError`;
+        arrays that do not fit the network in `ShapeError`, values that float32 cannot hold in `InputError`, settings
+        outside their range in `OptionError`.
         """
-        adam, loss = self._settings()
-        self._build_for(x)
-        windows = as_windows(self.architecture, x)
-        targets = as_targets(self.architecture, y, len(windows))
-        if not isinstance(validation_split, Real) or not 0 <= validation_split < 1:
-            raise OptionError(f"validation_split: expected a share from 0 to below 1, got {validation_split!r}")
-        kept = int(len(windows) * (1 - validation_split))
-        if kept == 0:
-            raise OptionError(f"validation_split: {validation_split} of {len(windows)} windows leaves none to train on")
+        compiled = self._settings()
+        shape = self._shape_for(x, targets=True)
+        data, held_back = split_data(shape, data_of(shape, x, y, sample_weight), validation_split, validation_data)
         task = FitTask(
-            self.architecture, windows[:kept], targets[:kept], epochs=_whole("epochs", epochs, 1),
-            batch_size=min(_whole("batch_size", 32 if batch_size is None else batch_size, 1), kept),
-            shuffle=bool(shuffle), seed=self.seed, adam=adam, loss=loss,
+            self.architecture, data.x, data.y,
+            epochs=check_epochs(whole("epochs", epochs, 1), self.networks),
+            batch_size=min(whole("batch_size", 32 if batch_size is None else batch_size, 1), data.windows),
+            shuffle=bool(shuffle), seed=self.seed, optimizer=compiled.stepwise, loss=compiled.loss,
+            counts=data.counts, sample_weight=data.sample_weight, l2=compiled.l2,
+            lanes=one_of("lanes", lanes, (None, "networks", "samples")),
         )  # fmt: skip
-        held_back = (windows[kept:], targets[kept:]) if kept < len(windows) else None
+        told, checkpoint = sorted_callbacks(callbacks, self.architecture)
         reporter = Reporter(verbose, task.epochs, task.batches, on_progress)
-        return self._fit(task, held_back, reporter)
+        return Training(self, self._chosen_engine(), task, held_back, told, checkpoint, reporter).run()
 
-    def _fit(self, task: FitTask, held_back: tuple[Floats, Floats] | None, reporter: Reporter) -> History:
-        engine = self._chosen_engine()
-        began = time.perf_counter()
-        losses: dict[str, Array]
-        try:
-            with reporter:
-                if held_back is None:
-                    losses = {"loss": engine.fit(task, self._training, reporter.on_progress)}
-                else:
-                    losses = self._fit_by_epoch(engine, task, held_back, reporter)
-        except BaseException:
-            # Adam's means may stand at different steps in different groups: keep the weights, start it afresh.
-            self._state = TrainingState(self._training.weights)
-            raise
-        seconds = time.perf_counter() - began
-        self._check_finite(losses["loss"], task)
-        params = {"epochs": task.epochs, "steps": task.batches, "networks": self.networks}
-        history = History.of(losses, params | {"engine": engine.name, "seconds": seconds})
-        reporter.epochs(history)
-        return history
-
-    def _fit_by_epoch(
-        self, engine: Engine, task: FitTask, held_back: tuple[Floats, Floats], reporter: Reporter
-    ) -> dict[str, Array]:
-        one = FitTask(**{**vars(task), "epochs": 1})
-        columns: dict[str, list[Array]] = {"loss": [], "val_loss": []}
-        for epoch in range(task.epochs):
-
-            def on_progress(share: float, epoch: int = epoch) -> None:
-                reporter.on_progress((epoch + share) / task.epochs)
-
-            columns["loss"].append(engine.fit(one, self._training, on_progress)[:, 0])
-            columns["val_loss"].append(self._losses(*held_back, task.loss))
-        return {name: np.stack(column, axis=1) for name, column in columns.items()}
-
-    def _check_finite(self, losses: Array, task: FitTask) -> None:
-        bad = ~np.isfinite(losses)
-        bad[:, -1] |= ~np.isfinite(self._training.weights).all(axis=1)
-        if bad.any():
-            epoch = int(np.argmax(bad.any(axis=0)))
-            network = int(np.argmax(bad[:, epoch]))
-            raise DivergenceError(
-                f"training diverged in epoch {epoch + 1} of {task.epochs} (network {network}): "
-                f"lower the learning rate (now {task.adam.learning_rate:g}) or scale the data to about -1 … 1"
-            )
-
-    def _predict(self, windows: Floats) -> Floats:
-        return self._chosen_engine().predict(self.architecture, self._training.weights, windows)
-
-    def _losses(self, windows: Floats, targets: Floats, loss: str) -> Array:
-        return LOSSES[loss].value(self._predict(windows).astype(np.float64), targets[None].astype(np.float64))
-
-    def predict(self, x: ArrayLike, *, verbose: int | str = "auto") -> Floats:
+    def predict(self, x: Any, *, verbose: int | str = "auto") -> Any:
         """Forecasts (N, K) of windows x (N, T, F); (L, N, K) where L > 1.
 
+        A list of L arrays, one series of windows for each network, gives a list of L arrays.
         `verbose` may be what Keras takes; a forecast takes microseconds here, so no value of it shows a bar.
         """
         check_verbose(verbose)
-        self._build_for(x)
-        forecasts = self._predict(as_windows(self.architecture, x))
+        windows, counts = windows_of(self._shape_for(x, targets=False), x)
+        forecasts = self._chosen_engine().predict(self.architecture, self.training_state.weights, windows)
+        if is_series_list(x):
+            lengths = [windows.shape[1]] * self.networks if counts is None else counts.tolist()
+            return [row[:length] for row, length in zip(forecasts, lengths, strict=True)]
         return forecasts[0] if self.networks == 1 else forecasts
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike, *, verbose: int | str = "auto") -> Any:
-        """The loss over windows x (N, T, F) with targets y (N, K): a number, or (L,) where L > 1."""
+    def evaluate(self, x: Any, y: Any, *, sample_weight: Any = None, verbose: int | str = "auto") -> Any:
+        """The loss over windows x (N, T, F) with targets y (N, K), as in training: a number, or (L,) where L > 1."""
         check_verbose(verbose)
-        _, loss = self._settings()
-        self._build_for(x)
-        windows = as_windows(self.architecture, x)
-        losses = self._losses(windows, as_targets(self.architecture, y, len(windows)), loss)
+        compiled, shape = self._settings(), self._shape_for(x, targets=True)
+        losses: Array = data_losses(
+            self._chosen_engine(), self.architecture, self.training_state.weights,
+            data_of(shape, x, y, sample_weight), compiled.loss, compiled.l2,
+        )  # fmt: skip
         return float(losses[0]) if self.networks == 1 else losses

@@ -1,71 +1,35 @@
-"""What a network is once its input is known: each layer's shapes, and where its weights lie.
+"""What a network is once its input is known: its nodes, their shapes, and where their weights lie.
 
-All weights of one network stand in one row of P numbers: layer after layer, array after array in Keras's order,
-each in C order. L networks are a table (L, P).
+A node is one computation: a layer, or a part of one. They stand in the order in which they are computed, and each
+names the nodes that it reads; -1 is the window itself. Most layers are one node that reads the node before;
+`Bidirectional` is three (forward, backward, merge), and `LinearSkip` reads the window as well.
+
+All weights of one network stand in one row of P numbers: node after node, array after array in Keras's order, each in
+C order. L networks are a table (L, P).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from math import prod
 
-from timeglass.errors import OptionError, ShapeError
-from timeglass.network.layers import Dense, Layer, SimpleRNN
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.network.layers import Layer
+from timeglass.network.nodes import Merge, PlacedLayer
+from timeglass.network.placing import place
 from timeglass.types import Array
 
-__all__ = ["Architecture", "PlacedLayer"]
-
-
-@dataclass(frozen=True)
-class PlacedLayer:
-    """A layer with its place in a network. T is 1 where the layer is given a vector."""
-
-    layer: Layer
-    name: str
-    time_steps: int  # T
-    features: int  # F: what it is given at each step
-    gives_sequence: bool
-
-    @property
-    def activation(self) -> str:
-        return self.layer.activation or "linear"
-
-    @property
-    def recurrent(self) -> bool:
-        return isinstance(self.layer, SimpleRNN)
-
-    @property
-    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes by name, in Keras's order: kernel, recurrent kernel, bias."""
-        units, features = self.layer.units, self.features
-        if isinstance(self.layer, SimpleRNN):
-            shapes: dict[str, tuple[int, ...]] = {"wx": (features, units), "wh": (units, units), "bh": (units,)}
-        else:
-            shapes = {"wy": (features, units), "by": (units,)}
-        if not self.layer.use_bias:
-            shapes.popitem()
-        return shapes
-
-    @property
-    def weight_count(self) -> int:
-        return sum(prod(shape) for shape in self.weight_shapes.values())
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        return (self.time_steps, self.layer.units) if self.gives_sequence else (self.layer.units,)
-
-
-def _free_name(kind: str, taken: set[str]) -> str:
-    """simple_rnn, simple_rnn_1, …: the first that no layer has."""
-    return next(name for n in count() if (name := f"{kind}_{n}" if n else kind) not in taken)
+__all__ = ["Architecture", "Merge", "PlacedLayer"]
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A chain of layers on windows of T time steps and F features.
+    """The nodes of a network on windows of T time steps and F features.
 
+    >>> from timeglass.network.layers import Dense, SimpleRNN
     >>> network = Architecture.of([SimpleRNN(3), Dense(1, activation="tanh")], time_steps=12, features=1)
     >>> network.weight_count, network.output_shape
     (19, (1,))
@@ -78,26 +42,7 @@ class Architecture:
     @classmethod
     def of(cls, layers: Sequence[Layer], *, time_steps: int, features: int) -> Architecture:
         """Places the layers; a `ShapeError` names the one that does not fit on the one before."""
-        named = [layer.name for layer in layers if layer.name]
-        if len(set(named)) < len(named):
-            raise OptionError(f"layer names: each may be given once, got {', '.join(named)}")
-        taken = set(named)
-        placed: list[PlacedLayer] = []
-        steps, width, sequence = time_steps, features, True
-        for layer in layers:
-            if isinstance(layer, SimpleRNN) and not sequence:
-                raise ShapeError(
-                    f"{layer} needs a sequence, but the layer before it gives one vector: "
-                    "set return_sequences=True on that layer"
-                )
-            name = layer.name or _free_name(layer.kind, taken)
-            taken.add(name)
-            sequence = sequence and (isinstance(layer, Dense) or layer.return_sequences)
-            placed.append(PlacedLayer(layer, name, steps, width, sequence))
-            steps, width = (steps if sequence else 1), layer.units
-        if not placed:
-            raise ShapeError("a network needs at least one layer: add SimpleRNN(3) and Dense(1), say")
-        return cls(time_steps, features, tuple(placed))
+        return cls(time_steps, features, place(layers, time_steps, features))
 
     @property
     def weight_count(self) -> int:
@@ -114,8 +59,23 @@ class Architecture:
         """The shape of one window's forecast."""
         return self.layers[-1].output_shape
 
+    @property
+    def regularized(self) -> NDArray[np.bool_]:
+        """(P,): true for kernels and recurrent kernels, on which L2 acts, false for biases.
+
+        >>> from timeglass.network.layers import Dense
+        >>> Architecture.of([Dense(2)], time_steps=1, features=1).regularized.tolist()
+        [True, True, False, False]
+        """
+        marks = [
+            np.full(prod(shape), name.startswith("w"))
+            for layer in self.layers
+            for name, shape in layer.weight_shapes.items()
+        ]
+        return np.concatenate(marks) if marks else np.zeros(0, dtype=np.bool_)
+
     def split(self, weights: Array) -> list[dict[str, Array]]:
-        """Views of weights (L, P): for each layer, arrays (L, …) by name."""
+        """Views of weights (L, P): for each node, arrays (L, …) by name."""
         views: list[dict[str, Array]] = []
         at = 0
         for layer in self.layers:

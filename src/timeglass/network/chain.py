@@ -1,85 +1,86 @@
 """A whole network in NumPy, in float64 or float32: what the network is. The compiled kernel is proved equal to this.
 
-Axes inside: T time steps lead where there are any, then L networks, N windows, and a layer's features or units.
+Axes inside: T time steps lead (1 for a vector), then L networks (1 where they share their windows), N windows, and a
+node's features F or units.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from timeglass.cells import dense, simple_rnn, through_time
-from timeglass.cells.activations import ACTIVATIONS
-from timeglass.network.architecture import Architecture, PlacedLayer
+from timeglass.cells.recurrent import Values
+from timeglass.network.architecture import Architecture
+from timeglass.network.dropout import INPUTS, STATE, Masks
+from timeglass.network.operations import OPERATIONS, Task
 from timeglass.types import Array
 
-__all__ = ["backward", "forward", "output"]
+__all__ = ["backward", "forward", "output", "step_mask"]
 
 
-def _bias(layer: PlacedLayer, arrays: dict[str, Array], name: str) -> Array:
-    """(L, 1, H), zeros where the layer has none."""
-    if name in arrays:
-        return arrays[name][:, None, :]
-    first = next(iter(arrays.values()))
-    return np.zeros((len(first), 1, layer.layer.units), dtype=first.dtype)
+def _task(architecture: Architecture, index: int, weights: Values, values: list[Values], masks: Masks | None) -> Task:
+    """The work of one node, with what the nodes that it reads have given."""
+    node, kept = architecture.layers[index], masks or {}
+    # A Masking node makes its mask, the others that have one are given it.
+    mask = values[node.mask]["mask"] if node.masked and node.mask != index else None
+    given = [values[source]["y"] for source in node.inputs]
+    return Task(node, weights, given, mask, kept.get((index, INPUTS)), kept.get((index, STATE)))
 
 
-def _rnn_weights(layer: PlacedLayer, arrays: dict[str, Array]) -> simple_rnn.Weights:
-    return simple_rnn.Weights(arrays["wx"], arrays["wh"], _bias(layer, arrays, "bh"))
+def forward(architecture: Architecture, weights: Array, x: Array, masks: Masks | None = None) -> list[Values]:
+    """Every node's named arrays for weights (L, P) and windows x (L or 1, N, T, F), the window's own last.
 
+    So `values[i]` belongs to node i, and `values[-1]["y"]` is the window, as -1 among a node's inputs says. Every node
+    has `y` (T or 1, L, N, units), what the nodes that read it are given. Besides that, recurrent layers have the arrays
+    that `through_time.forward` names, dense ones `z`, `Masking` its `mask`, `LinearSkip` its share `skip`.
 
-def _dense_weights(layer: PlacedLayer, arrays: dict[str, Array]) -> dense.Weights:
-    return dense.Weights(arrays["wy"], _bias(layer, arrays, "by"))
+    `masks` are dropout's, from `dropout_masks`; without them nothing is dropped.
 
-
-def _given(values: Array, below: PlacedLayer | None) -> Array:
-    """What a layer is given: the sequence (T, L, N, F), or the last step's vector (1, L, N, F)."""
-    if below is None:
-        return values
-    h = values[1:] if below.recurrent else values
-    return h if below.gives_sequence else h[-1:]
-
-
-def forward(architecture: Architecture, weights: Array, x: Array) -> list[Array]:
-    """Every layer's values for weights (L, P) and windows x (L or 1, N, T, F), the input's first.
-
-    A recurrent layer's are h_0 … h_T (T+1, L, N, H), a dense layer's y (T or 1, L, N, K).
+    >>> from timeglass.network.layers import LSTM
+    >>> network = Architecture.of([LSTM(2)], time_steps=3, features=1)
+    >>> values = forward(network, np.zeros((1, network.weight_count)), np.ones((1, 5, 3, 1)))
+    >>> sorted(values[0]), values[0]["c"].shape
+    (['c', 'candidate', 'forget', 'h', 'input', 'output', 'shown', 'y', 'z'], (4, 1, 5, 2))
     """
-    values = [np.moveaxis(x, -2, 0)]
-    below: PlacedLayer | None = None
-    for layer, arrays in zip(architecture.layers, architecture.split(weights), strict=True):
-        given = _given(values[-1], below)
-        f = ACTIVATIONS[layer.activation]
-        if layer.recurrent:
-            values.append(through_time.forward(given, _rnn_weights(layer, arrays), f))
-        else:
-            values.append(dense.step(given, _dense_weights(layer, arrays), f))
-        below = layer
+    window = np.moveaxis(np.asarray(x, dtype=weights.dtype), -2, 0)
+    values: list[Values] = [{} for _ in architecture.layers] + [{"y": window}]
+    for index, arrays in enumerate(architecture.split(weights)):
+        task = _task(architecture, index, arrays, values, masks)
+        values[index] = OPERATIONS[task.node.layer.kind].forward(task)
     return values
 
 
-def output(architecture: Architecture, values: list[Array]) -> Array:
+def output(architecture: Architecture, values: list[Values]) -> Array:
     """The forecasts (L, N, K), or (L, N, T, K) where the network gives sequences."""
+    last = len(architecture.layers) - 1
+    y = values[last]["y"]
+    return np.moveaxis(y, 0, -2) if architecture.layers[last].gives_sequence else y[0]
+
+
+def step_mask(architecture: Architecture, values: list[Values]) -> NDArray[np.bool_] | None:
+    """(L or 1, N, T): which steps of the forecasts count, where the network gives masked sequences; otherwise None."""
     last = architecture.layers[-1]
-    given = values[-1][1:] if last.recurrent else values[-1]
-    return np.moveaxis(given, 0, -2) if last.gives_sequence else given[-1]
+    if not (last.masked and last.gives_sequence):
+        return None
+    return np.moveaxis(values[last.mask]["mask"][..., 0], 0, -1)
 
 
-def backward(architecture: Architecture, weights: Array, values: list[Array], dy: Array) -> Array:
-    """The gradient (L, P), given dy: the loss's derivative by the network's output, shaped as `output` gives it."""
+def backward(
+    architecture: Architecture, weights: Array, values: list[Values], dy: Array, masks: Masks | None = None
+) -> Array:
+    """The gradient (L, P), given dy: the loss's derivative by the network's output, shaped as `output` gives it.
+
+    `values` and `masks` are those of the forward pass.
+    """
     gradient = np.zeros_like(weights)
-    layers, split, shares = architecture.layers, architecture.split(weights), architecture.split(gradient)
-    d = np.moveaxis(dy, -2, 0) if layers[-1].gives_sequence else dy[None]  # (T or 1, L, N, K)
-    for i in reversed(range(len(layers))):
-        layer, below = layers[i], layers[i - 1] if i else None
-        given, f = _given(values[i], below), ACTIVATIONS[layer.activation]
-        if layer.recurrent:
-            dh = np.zeros_like(values[i + 1][1:])
-            dh[len(dh) - len(d) :] = d
-            d, dw = through_time.backward(dh, given, values[i + 1], _rnn_weights(layer, split[i]), f)
-            named = {"wx": dw.wx, "wh": dw.wh, "bh": dw.bh[:, 0]}
-        else:
-            d, dwy = dense.step_backward(d, given, values[i + 1], _dense_weights(layer, split[i]), f)
-            named = {"wy": dwy.wy.sum(axis=0), "by": dwy.by.sum(axis=0)[:, 0]}
-        for name, array in shares[i].items():
-            array[...] = named[name]
+    nodes, split, shares = architecture.layers, architecture.split(weights), architecture.split(gradient)
+    d: list[Array | float] = [0.0] * len(values)  # by each node's y, summed over the nodes that read it
+    d[len(nodes) - 1] = np.moveaxis(dy, -2, 0) if nodes[-1].gives_sequence else dy[None]
+    for index in reversed(range(len(nodes))):
+        task = _task(architecture, index, split[index], values, masks)
+        dgiven, dweights = OPERATIONS[task.node.layer.kind].backward(task, values[index], np.asarray(d[index]))
+        for source, share in zip(task.node.inputs, dgiven, strict=True):
+            d[source] = d[source] + share
+        for name, array in shares[index].items():
+            array[...] = dweights[name].reshape(array.shape)
     return gradient

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from timeglass.errors import OptionError
 from timeglass.types import Array
 
-__all__ = ["Purpose", "check_seed", "normal", "random_words", "shuffled_orders", "uniform"]
+__all__ = ["Purpose", "check_seed", "normal", "random_blocks", "random_words", "shuffled_orders", "uniform"]
 
 _MULTIPLIERS = np.array([0xD2511F53, 0xCD9E8D57], dtype=np.uint64)
 _KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
@@ -29,6 +29,7 @@ class Purpose(IntEnum):
 
     INITIAL_WEIGHTS = 0
     SHUFFLE = 1
+    DROPOUT = 2  # and on: 2 + 2 · node, one more for the mask of a recurrent state
 
 
 def check_seed(seed: int) -> int:
@@ -38,29 +39,42 @@ def check_seed(seed: int) -> int:
     return int(seed)
 
 
-def random_words(
-    seed: int, networks: NDArray[np.integer], *, epoch: int, purpose: Purpose, count: int
+def random_blocks(
+    seed: int, networks: NDArray[np.integer], *, epoch: int, purpose: int, blocks: NDArray[np.integer]
 ) -> NDArray[np.uint64]:
-    """(L, count) random words of 32 bits, in 64-bit integers: the stream of each network for one purpose.
+    """(L, 4 · B) random words of 32 bits, in 64-bit integers: those of B `blocks`, each below 2**32, of a stream.
 
-    >>> random_words(7, np.array([0, 1]), epoch=0, purpose=Purpose.SHUFFLE, count=2).shape
-    (2, 2)
+    A stream belongs to one network, epoch and purpose.
+
+    >>> random_blocks(7, np.array([0, 1]), epoch=0, purpose=Purpose.SHUFFLE, blocks=np.array([5, 6])).shape
+    (2, 8)
     """
-    blocks = -(-count // 4)
-    counter = np.empty((4, len(networks), blocks), dtype=np.uint64)
-    counter[0] = np.arange(blocks)
+    counter = np.empty((4, len(networks), len(blocks)), dtype=np.uint64)
+    counter[0] = blocks
     counter[1] = np.asarray(networks)[:, None]
     counter[2] = epoch
-    counter[3] = int(purpose)
+    counter[3] = purpose
     key = [seed & 0xFFFFFFFF, seed >> 32]
     for _ in range(10):
-        product = counter[0::2] * _MULTIPLIERS[:, None, None]  # (2, L, blocks), exact in 64 bits
+        product = counter[0::2] * _MULTIPLIERS[:, None, None]  # (2, L, B), exact in 64 bits
         high, low = product >> _HALF, product & _LOW
         counter = np.stack(
             [high[1] ^ counter[1] ^ np.uint64(key[0]), low[1], high[0] ^ counter[3] ^ np.uint64(key[1]), low[0]]
         )
         key = [(word + step) & 0xFFFFFFFF for word, step in zip(key, _KEY_STEPS, strict=True)]
-    return counter.transpose(1, 2, 0).reshape(len(networks), 4 * blocks)[:, :count]
+    return counter.transpose(1, 2, 0).reshape(len(networks), 4 * len(blocks))
+
+
+def random_words(
+    seed: int, networks: NDArray[np.integer], *, epoch: int, purpose: int, count: int
+) -> NDArray[np.uint64]:
+    """(L, count) random words: the first of each network's stream.
+
+    >>> random_words(7, np.array([0, 1]), epoch=0, purpose=Purpose.SHUFFLE, count=2).shape
+    (2, 2)
+    """
+    blocks = np.arange(-(-count // 4))
+    return random_blocks(seed, networks, epoch=epoch, purpose=purpose, blocks=blocks)[:, :count]
 
 
 def uniform(words: NDArray[np.uint64]) -> Array:

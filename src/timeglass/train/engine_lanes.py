@@ -1,19 +1,30 @@
-"""The compiled engine: groups of sixteen or eight networks, one in each lane of the kernel's vector registers."""
+"""The compiled engine: the lanes of its vector registers carry sixteen or eight networks, or sixteen windows of one."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from timeglass.errors import EngineWarning
 from timeglass.kernel import calls
 from timeglass.kernel.library import Library, load
-from timeglass.network.architecture import Architecture, PlacedLayer
+from timeglass.kernel.structs import CARRIES, LANES, NARROW, FitCode
+from timeglass.kernel.training import Fit, Group
+from timeglass.network.architecture import Architecture
 from timeglass.train.engine import FitTask, OnProgress, TrainingState
+from timeglass.train.engine_numpy import NumpyEngine
+from timeglass.train.kernel_codes import dropout_rates, kernel_lacks, loss_code, network_code, optimizer_code
 from timeglass.train.team import run_in_threads, thread_count
 from timeglass.types import Array, Floats
 
-__all__ = ["LanesEngine", "network_code"]
+__all__ = ["LanesEngine"]
+
+Carry = Literal["networks", "samples"]
 
 # A slice of training between two looks at the keyboard and the progress bar, and one of prediction: multiply-adds of
 # one lane that take some ten milliseconds.
@@ -26,39 +37,48 @@ _WORK_WORTH_A_THREAD = 150_000
 # What eight networks take of the time of sixteen, measured.
 _NARROW_TIME = 0.6
 
-
-def _layer_code(layer: PlacedLayer) -> calls.LayerCode:
-    return calls.LayerCode(
-        calls.KINDS.index(layer.layer.kind),
-        layer.layer.units,
-        calls.ACTIVATIONS.index(layer.activation),
-        layer.layer.use_bias,
-        layer.recurrent and layer.gives_sequence,
-    )
+# From this batch size on the lanes carry samples. Never a matter of how many networks there are: one network's bits
+# would depend on its company.
+_SAMPLES_FROM = 16
 
 
-def network_code(architecture: Architecture) -> calls.NetworkCode:
-    """The network in the kernel's words."""
-    return calls.NetworkCode(
-        architecture.time_steps,
-        architecture.features,
-        int(np.prod(architecture.output_shape)),
-        tuple(_layer_code(layer) for layer in architecture.layers),
-    )
+def carry_of(task: FitTask) -> Carry:
+    """What the lanes carry in a fit."""
+    return task.lanes or ("samples" if task.batch_size >= _SAMPLES_FROM else "networks")
 
 
-def _settings(task: FitTask, first_epoch: int, slice_batches: int) -> calls.FitSettings:
-    adam = task.adam
-    return calls.FitSettings(
-        adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon,
-        task.seed, first_epoch, task.epochs, task.batch_size, task.shuffle, slice_batches, _SLICE_SECONDS,
-    )  # fmt: skip
+class _Settings:
+    """The kernel's settings of a fit, row by row, with the arrays that they point to."""
 
+    def __init__(self, engine: LanesEngine, task: FitTask, state: TrainingState) -> None:
+        networks = len(state.weights)
+        self._engine, self._task, self._first_epoch = engine, task, state.epochs
+        self._rates = task.optimizer.base_rates(networks) * state.rate_scale
+        self._l2 = None if task.l2 is None or not np.any(task.l2) else np.array(task.l2, dtype=np.float64)
+        self._dropout = dropout_rates(task.architecture, networks)
+        self._first_step = int(state.steps.min())
+        last_step = int(state.steps.max()) + task.epochs * task.batches
+        self._factors: NDArray[np.float64] | None = None
+        if hasattr(task.optimizer.learning_rate, "factor"):
+            steps = np.arange(self._first_step, last_step, dtype=np.int64)
+            self._factors = np.ascontiguousarray(task.optimizer.factor(steps), dtype=np.float64)
 
-def _useful_threads(task: FitTask, networks: int) -> int:
-    """One for a fit of less than a millisecond, which would be over before another thread has got under way."""
-    work = task.architecture.work * len(task.x) * task.epochs * -(-networks // calls.LANES)
-    return thread_count() if work > _WORK_WORTH_A_THREAD else 1
+    def of(self, rows: slice, carry: Carry) -> FitCode:
+        engine, task = self._engine, self._task
+        loss, self._levels = loss_code(task.loss)
+
+        def at(values: NDArray[np.float64] | None) -> int | None:
+            return None if values is None else values[rows].ctypes.data
+
+        return FitCode(
+            loss=loss, optimizer=optimizer_code(task.optimizer),
+            rates=at(self._rates), l2=at(self._l2), dropout=at(self._dropout),
+            factors=None if self._factors is None else self._factors.ctypes.data, first_step=self._first_step,
+            factor_count=0 if self._factors is None else len(self._factors),
+            seed=task.seed, first_epoch=self._first_epoch, epochs=task.epochs, batch_size=task.batch_size,
+            shuffle=task.shuffle, carry=CARRIES.index(carry),
+            slice_batches=engine.slice_batches, slice_seconds=_SLICE_SECONDS,
+        )  # fmt: skip
 
 
 def _group_size(networks: int, threads: int) -> int:
@@ -67,61 +87,129 @@ def _group_size(networks: int, threads: int) -> int:
     def rounds(size: int) -> int:
         return -(-networks // size // threads)
 
-    return calls.NARROW if rounds(calls.NARROW) * _NARROW_TIME < rounds(calls.LANES) else calls.LANES
+    return NARROW if rounds(NARROW) * _NARROW_TIME < rounds(LANES) else LANES
 
 
-class _GroupFit:
-    """One group on its way: called, it trains a slice and says whether there is more to do."""
-
-    def __init__(self, engine: LanesEngine, task: FitTask, state: TrainingState, rows: slice) -> None:
-        self._library, self._task = engine.library, task
-        self._network = network_code(task.architecture)
-        self._settings = _settings(task, state.epochs, engine.slice_batches)
-        self._targets = task.y.reshape(len(task.y), -1)
-        self.group = calls.Group(rows.start, state.weights[rows], state.m[rows], state.v[rows], state.beta_powers)
-        self.group.prepare(task.epochs, len(task.x))
-        self.epochs_done = 0.0  # of each of its networks
-
-    def __call__(self) -> bool:
-        more = calls.train(self._library, self._network, self._task.x, self._targets, self._settings, self.group)
-        self.epochs_done = self.group.progress.epoch + self.group.progress.batch / self._task.batches
-        return more
+def _flat(y: Floats, outputs: int) -> Floats:
+    """Y (…, N, targets) from y (…, N, …) of a network whose output has so many axes."""
+    return np.ascontiguousarray(y.reshape(*y.shape[: y.ndim - outputs], -1))
 
 
 @dataclass(frozen=True)
 class LanesEngine:
-    """Groups of networks spread over threads: None takes one for a short fit, else `thread_count()`.
+    """Networks or samples in lanes, groups of lanes spread over threads.
 
-    `slice_batches` bounds a slice of training besides its 40 ms; 0 leaves it unbounded. Neither changes a result.
+    `threads` None takes one for a short fit, else `thread_count()`. `slice_batches` bounds a slice of training besides
+    its 40 ms; 0 leaves it unbounded. Neither changes a result. What the kernel does not have runs on the NumPy engine,
+    with one `EngineWarning`.
     """
 
     library: Library = field(default_factory=load)
     threads: int | None = None
     slice_batches: int = 0
     name = "lanes"
+    _codes: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    def _code(self, architecture: Architecture) -> calls.NetworkCode | None:
+        """The network in the kernel's words, kept for the next call; None, once with a warning, where it has none."""
+        if not self._codes or self._codes[0] is not architecture:
+            lacks = kernel_lacks(architecture)
+            if lacks:
+                warnings.warn(
+                    f"the compiled engine does not have {lacks}: this network runs on the NumPy engine, which is slower",
+                    EngineWarning,
+                    stacklevel=2,
+                )
+            self._codes[:] = [architecture, None if lacks else network_code(architecture)]
+        return self._codes[1]
+
+    def _windows(self, task: FitTask) -> calls.Windows:
+        y = _flat(task.y, len(task.architecture.output_shape))
+        weight = None if task.sample_weight is None else np.ascontiguousarray(task.sample_weight, dtype=np.float32)
+        counts = None if task.counts is None else np.ascontiguousarray(task.counts, dtype=np.int64)
+        return calls.Windows(np.ascontiguousarray(task.x), y, weight, counts)
 
     def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> Array:
-        networks = len(state.weights)
-        threads = self.threads or _useful_threads(task, networks)
-        size = _group_size(networks, threads)
-        starts = range(0, networks, size)
-        fits = [_GroupFit(self, task, state, slice(first, min(first + size, networks))) for first in starts]
+        code = self._code(task.architecture)
+        if code is None:
+            return NumpyEngine().fit(task, state, on_progress)
+        task.check(len(state.weights))
+        state.make_slots(task.optimizer)
+        networks, carry = len(state.weights), carry_of(task)
+        work = task.architecture.work * task.windows * task.epochs * -(-networks // LANES)
+        threads = self.threads or (thread_count() if work > _WORK_WORTH_A_THREAD else 1)
+        size = 1 if carry == "samples" else _group_size(networks, threads)
+        settings, windows = _Settings(self, task, state), self._windows(task)
+        fits = []
+        for first in range(0, networks, size):
+            rows = slice(first, min(first + size, networks))
+            group = Group(
+                state.numbers[rows], state.weights[rows], state.slots[:, rows], state.steps[rows],
+                state.beta_powers[rows], state.best_weights[rows], state.best_loss[rows],
+            )  # fmt: skip
+            fits.append(Fit(self.library, code, windows.some(rows), settings.of(rows, carry), group))
 
         def look() -> None:
-            done = sum(fit.epochs_done * len(fit.group.weights) for fit in fits)
-            on_progress(done / (networks * task.epochs))
+            done = sum(fit.epochs_done * len(fit.losses) for fit in fits)
+            on_progress(min(1.0, done / (networks * task.epochs)))
 
-        run_in_threads(fits, threads, look)
-        state.count(task, fits[0].group.beta_powers)
-        return np.concatenate([fit.group.losses for fit in fits])
+        try:
+            _run(fits, threads, look, crews=carry == "samples")
+        finally:
+            for fit in fits:
+                fit.give_back()
+        state.epochs += task.epochs
+        return np.concatenate([fit.losses for fit in fits])
 
     def predict(self, architecture: Architecture, weights: Floats, x: Floats) -> Floats:
-        network = network_code(architecture)
-        out = np.empty((len(weights), len(x), network.outputs), dtype=np.float32)
-        at_once = max(1, _WORK_OF_A_SLICE // architecture.work)
-        for first in range(0, len(weights), calls.LANES):
-            rows = slice(first, first + calls.LANES)
-            for begin in range(0, len(x), at_once):
-                windows = slice(begin, begin + at_once)
-                out[rows, windows] = calls.predict(self.library, network, weights[rows], x[windows])
-        return out.reshape(len(weights), len(x), *architecture.output_shape)
+        code = self._code(architecture)
+        if code is None:
+            return NumpyEngine().predict(architecture, weights, x)
+        networks, count = len(weights), x.shape[-3]
+        in_lanes = -(-networks // LANES) * count
+        of_samples = networks * -(-count // LANES)
+        carry: Carry = "samples" if of_samples < in_lanes else "networks"
+        at_once = max(LANES, _WORK_OF_A_SLICE // max(1, architecture.work) // LANES * LANES)
+        if count <= at_once and networks <= LANES:
+            out = calls.predict(self.library, code, weights, calls.Windows(x), carry)
+            return out.reshape(networks, count, *architecture.output_shape)
+        out = np.empty((networks, count, code.outputs), dtype=np.float32)
+        for first in range(0, networks, LANES):
+            rows = slice(first, first + LANES)
+            for begin in range(0, count, at_once):
+                here = slice(begin, begin + at_once)
+                some = np.ascontiguousarray(x[rows, here] if x.ndim == 4 else x[here])
+                out[rows, here] = calls.predict(self.library, code, weights[rows], calls.Windows(some), carry)
+        return out.reshape(networks, count, *architecture.output_shape)
+
+    def gradients(self, task: FitTask, weights: Array) -> tuple[Array, Array]:
+        code = self._code(task.architecture)
+        if code is None or weights.dtype != np.float32:
+            return NumpyEngine().gradients(task, weights)
+        loss, _levels = loss_code(task.loss)
+        carry = task.lanes or ("samples" if task.windows >= _SAMPLES_FROM else "networks")
+        losses, gradients = calls.gradients(
+            self.library, code, np.ascontiguousarray(weights), self._windows(task), loss, carry
+        )
+        if task.l2 is not None:
+            kernels = weights.astype(np.float64) * task.architecture.regularized
+            losses += task.l2 * np.sum(np.square(kernels), axis=1)
+            gradients += 2.0 * task.l2[:, None] * kernels
+        return losses, gradients
+
+    def jacobian(self, architecture: Architecture, weights: Array, x: Array) -> tuple[Array, Array]:
+        code = self._code(architecture)
+        if code is None or weights.dtype != np.float32:
+            return NumpyEngine().jacobian(architecture, weights, x)
+        windows = calls.Windows(np.ascontiguousarray(x, dtype=np.float32))
+        return calls.jacobian(self.library, code, np.ascontiguousarray(weights), windows)
+
+
+def _run(fits: list[Fit], threads: int, look: Callable[[], None], *, crews: bool) -> None:
+    """All fits, so many threads at once; with fewer fits than threads, several threads at each in turn."""
+    if not crews or threads == 1 or len(fits) >= threads:
+        run_in_threads(fits, threads, look)
+        return
+    for fit in fits:
+        fit.share_with_helpers()
+        run_in_threads([fit, *[fit.help] * (threads - 1)], threads, look)

@@ -1,0 +1,93 @@
+"""A fit in the kernel: one group of networks, or one network with its windows in the lanes, slice by slice."""
+
+from __future__ import annotations
+
+from ctypes import byref
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.kernel.calls import NetworkCode, Windows, check, pointer
+from timeglass.kernel.library import Library
+from timeglass.kernel.structs import FitCode, ProgressStruct
+from timeglass.types import Floats
+
+__all__ = ["Fit", "Group"]
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Group:
+    """At most sixteen networks; the kernel changes all of it in place but the numbers."""
+
+    numbers: NDArray[np.int64]  # (n,): of each network, part of its random numbers' key
+    weights: Floats  # (n, P)
+    slots: Floats  # (S, n, P)
+    steps: NDArray[np.int64]  # (n,)
+    beta_powers: Doubles  # (n, 2)
+    best_weights: Floats  # (n, P)
+    best_loss: Doubles  # (n,)
+
+
+class Fit:
+    """Called, it trains a slice and says whether there is more to do."""
+
+    def __init__(
+        self, library: Library, network: NetworkCode, windows: Windows, settings: FitCode, group: Group
+    ) -> None:
+        self._library, self._network, self._windows, self._group = library, network, windows, group
+        networks, weights = group.weights.shape
+        self._packed = windows.pack(network, networks)
+        self._settings = settings
+        self.losses = np.zeros((networks, settings.epochs))
+        self._order = np.empty((networks, windows.count), dtype=np.int32)
+        progress = self.progress = ProgressStruct(networks=networks, order_epoch=-1)
+        for row in range(networks):
+            progress.number[row] = int(group.numbers[row])
+            progress.steps[row] = int(group.steps[row])
+            progress.beta_1_power[row], progress.beta_2_power[row] = group.beta_powers[row].tolist()
+            progress.best_loss[row] = float(group.best_loss[row])
+        progress.weights = pointer(group.weights, np.float32, (networks, weights))
+        progress.best_weights = pointer(group.best_weights, np.float32, (networks, weights))
+        for slot, values in enumerate(group.slots):
+            progress.slots[slot] = pointer(values, np.float32, (networks, weights))
+        progress.losses = self.losses.ctypes.data
+        progress.order = self._order.ctypes.data
+        self._crew: NDArray[np.uint8] | None = None
+
+    def share_with_helpers(self) -> None:
+        """Makes the memory in which `help` finds work; before the first slice."""
+        size = check(self._library.calls.tg_crew_bytes(self._network.at))
+        room = np.zeros(size + 64, dtype=np.uint8)
+        start = -room.ctypes.data % 64
+        self._crew = room[start : start + size]
+
+    @property
+    def epochs_done(self) -> float:
+        """Of each of its networks."""
+        batches = -(-self._windows.count // self._settings.batch_size)
+        return float(self.progress.epoch + self.progress.batch / batches)
+
+    def __call__(self) -> bool:
+        crew = None if self._crew is None else self._crew.ctypes.data
+        return check(self._call(self._library.calls.tg_train, crew)) == 1
+
+    def help(self) -> bool:
+        """Takes shares of the batches of the thread that trains, for a slice."""
+        assert self._crew is not None
+        return check(self._call(self._library.calls.tg_help, self._crew.ctypes.data)) == 1
+
+    def _call(self, call: object, crew: int | None) -> int:
+        assert callable(call)
+        return call(
+            self._library.code, self._network.at, byref(self._packed), byref(self._settings), byref(self.progress), crew
+        )
+
+    def give_back(self) -> None:
+        """Writes the counters into the group; its arrays are up to date after every slice."""
+        for row in range(len(self._group.weights)):
+            self._group.steps[row] = self.progress.steps[row]
+            self._group.beta_powers[row] = self.progress.beta_1_power[row], self.progress.beta_2_power[row]
+            self._group.best_loss[row] = self.progress.best_loss[row]

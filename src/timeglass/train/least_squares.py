@@ -1,0 +1,84 @@
+"""A task with the mean squared error as a sum of squares, as Levenberg and Marquardt's method wants it.
+
+loss = Σ_n weight_n · mean_k (p_nk - y_nk)² / N + l2 · Σ w²  =  r · r,
+r_nk = sqrt(weight_n / (N · K)) · (p_nk - y_nk),   and sqrt(l2) · w for each regularized weight
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+
+from timeglass.train.engine import Engine, FitTask
+from timeglass.train.levenberg_marquardt import Quadratic, products, quadratic
+from timeglass.types import Array
+
+__all__ = ["LeastSquares"]
+
+# Of Jacobians at once: 32 MB of doubles.
+_NUMBERS_AT_ONCE = 2**22
+
+
+def _blocks(count: int, at_once: int) -> Iterator[slice]:
+    """0 … count, in blocks of `at_once`, or of one."""
+    return (slice(begin, begin + max(1, at_once)) for begin in range(0, count, max(1, at_once)))
+
+
+class LeastSquares:
+    """Called with weights (L, P) it gives the loss, and its model around them, of each network of the task.
+
+    Which windows go together depends on P and K alone: no network's sum depends on how many stand beside it.
+    """
+
+    def __init__(self, engine: Engine, task: FitTask, networks: int) -> None:
+        self._engine, self._architecture = engine, task.architecture
+        shared, count = task.x.ndim == 3, task.x.shape[-3]
+        self._outputs = prod(task.architecture.output_shape)  # K
+        self._x = task.x[None] if shared else task.x  # (L or 1, N, T, F)
+        self._y = task.y.reshape(len(self._x), count, self._outputs).astype(np.float64)
+        own = task.counts_of(networks)[:, None]  # (L, 1)
+        weights = 1.0 if task.sample_weight is None else task.sample_weight
+        self._roots = np.sqrt(np.where(np.arange(count) < own, weights, 0.0) / (own * self._outputs))  # (L, N)
+        self._penalty = None if task.l2 is None else task.l2[:, None] * task.architecture.regularized  # (L, P)
+        if task.counts is not None and not shared:
+            # What stands past a network's count may be anything, and 0 times anything is not always 0.
+            unread = np.arange(count) >= own
+            self._x, self._y = (np.where(_trailing(unread, a), 0, a) for a in (self._x, self._y))
+
+    def __call__(self, weights: Array) -> Quadratic:
+        networks, count = weights.shape
+        total = np.zeros((networks, count + 1, count + 1))
+        row = self._outputs * (count + 1)  # numbers of one window
+        for part in _blocks(self._x.shape[1], _NUMBERS_AT_ONCE // row):
+            windows = len(range(self._x.shape[1])[part])
+            for some in _blocks(networks, _NUMBERS_AT_ONCE // (row * windows)):
+                total[some] += products(self._rows(weights[some], some, part))
+        if self._penalty is not None:
+            self._add_penalty(total, weights)
+        return quadratic(total)
+
+    def _rows(self, weights: Array, some: slice, part: slice) -> Array:
+        """[J r] (L', M, P+1) of some networks and windows."""
+        x = self._x[0, part] if len(self._x) == 1 else self._x[some, part]
+        y = self._y[:, part] if len(self._y) == 1 else self._y[some, part]
+        forecasts, jacobian = self._engine.jacobian(self._architecture, weights, x)
+        roots = self._roots[some, part, None]  # (L', n, 1)
+        rows = np.empty((*jacobian.shape[:-1], jacobian.shape[-1] + 1))
+        np.multiply(jacobian, roots[..., None], out=rows[..., :-1])
+        np.multiply(forecasts - y, roots, out=rows[..., -1])
+        return rows.reshape(len(weights), -1, rows.shape[-1])
+
+    def _add_penalty(self, total: Array, weights: Array) -> None:
+        """l2 · w · w, its half derivative l2 · w, and l2 on the diagonal of A."""
+        share = self._penalty * weights
+        each = np.arange(weights.shape[1])
+        total[:, each, each] += self._penalty
+        total[:, :-1, -1] += share
+        total[:, -1, -1] += (share * weights).sum(axis=1)
+
+
+def _trailing(marks: Array, values: Array) -> Array:
+    """Marks (L, N) with as many axes as the values have."""
+    return marks.reshape(*marks.shape, *(1,) * (values.ndim - 2))

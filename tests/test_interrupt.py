@@ -1,0 +1,153 @@
+"""Ctrl-C: it arrives within 0.2 s, each network keeps its best weights so far, and the model is fit for use."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from timeglass.model.callbacks import Callback, LambdaCallback
+from timeglass.model.sequential import Sequential
+from timeglass.network.layers import Dense, SimpleRNN
+from timeglass.train.optimizers import SGD
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(24, 4, 2))
+Y = RANDOM.normal(size=24)
+NETWORKS = 6
+SLOWNESS = 5  # of a machine with other things to do
+
+
+def build(**options) -> Sequential:
+    """A rate so high that losses go up and down, and each network has its best epoch somewhere else."""
+    model = Sequential([SimpleRNN(4, input_shape=(4, 2)), Dense(1)], networks=NETWORKS, seed=1, **options)
+    model.compile(SGD(0.3), "mse")
+    return model
+
+
+class Recorder(Callback):
+    def __init__(self) -> None:
+        self.weights: list[np.ndarray] = []
+        self.logs: list[dict] = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights.append(self.model.weights)
+        self.logs.append(dict(logs or {}))
+
+    def best(self, name: str, epochs: int) -> tuple[np.ndarray, np.ndarray]:
+        """Each network's best epoch among the first, and its weights there."""
+        best = np.argmin([logs[name] for logs in self.logs[:epochs]], axis=0)
+        return best, np.array([self.weights[epoch][network] for network, epoch in enumerate(best)])
+
+
+def interrupt_at(share: float):
+    def on_progress(done: float) -> None:
+        if done >= share:
+            raise KeyboardInterrupt
+
+    return on_progress
+
+
+@pytest.mark.parametrize("validation_split", [0.0, 0.25])
+@pytest.mark.parametrize("watched", [False, True], ids=["one call", "epoch by epoch"])
+def test_each_network_keeps_the_weights_of_its_best_epoch(validation_split, watched):
+    seen, options = Recorder(), {"epochs": 20, "batch_size": 4, "validation_split": validation_split}
+    build(engine="numpy").fit(X, Y, callbacks=[seen], **options)
+    model = build(engine="numpy")
+    callbacks = [LambdaCallback(on_epoch_end=lambda epoch, logs: None)] if watched else []
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, on_progress=interrupt_at(0.624), callbacks=callbacks, **options)  # in the thirteenth epoch
+    epochs, weights = seen.best("val_loss" if validation_split else "loss", 12)
+    assert np.array_equal(model.weights, weights)
+    assert len(set(epochs.tolist())) > 1
+    if validation_split:
+        lowest = np.min([logs["val_loss"] for logs in seen.logs[:12]], axis=0)
+        assert np.array_equal(model.evaluate(X[18:], Y[18:]), lowest)
+
+
+def test_in_the_first_epoch_the_weights_stay_as_they_are_and_a_fit_goes_on_from_there():
+    model = build(engine="numpy")
+    start = model.weights
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=5, batch_size=4, on_progress=interrupt_at(0.1))
+    assert not np.array_equal(model.weights, start)
+    other = build(engine="numpy")
+    other.weights = model.weights
+    for each in (model, other):  # the optimiser starts afresh
+        each.fit(X, Y, epochs=2)
+    assert np.array_equal(model.weights, other.weights)
+
+
+def test_the_best_of_an_earlier_fit_does_not_come_back():
+    model, other, seen = build(engine="numpy"), build(engine="numpy"), Recorder()
+    for each in (model, other):
+        each.fit(X, Y, epochs=10)
+    other.fit(X, Y + 10, epochs=3, callbacks=[seen])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y + 10, epochs=10, on_progress=interrupt_at(0.35))
+    assert np.array_equal(model.weights, seen.best("loss", 3)[1])
+
+
+def test_an_error_in_a_callback_keeps_the_best_too():
+    def fail(epoch: int, logs: dict) -> None:
+        if epoch == 7:
+            raise RuntimeError("in a callback")
+
+    seen, model = Recorder(), build()
+    with pytest.raises(RuntimeError, match="in a callback"):
+        model.fit(X, Y, epochs=20, batch_size=4, callbacks=[seen, LambdaCallback(on_epoch_end=fail)])
+    assert np.array_equal(model.weights, seen.best("loss", 8)[1])
+
+
+SCRIPT = """
+import json, sys, time
+sys.path[:0] = {paths!r}
+from test_interrupt import X, Y, Recorder, build
+model = build(engine={engine!r})
+print("begin", flush=True)
+try:
+    model.fit(X, Y, epochs=10**6, batch_size=4, validation_split={split})
+except KeyboardInterrupt:
+    print(json.dumps([time.monotonic(), model.weights.tolist(), model.predict(X[:1])[:, 0, 0].tolist()]))
+"""
+
+
+@pytest.mark.parametrize("split", [0.0, 0.25])
+@pytest.mark.parametrize("engine", ["numpy", None])
+def test_a_real_signal_ends_a_fit_in_a_fifth_of_a_second_with_the_best_weights(engine, split):
+    here = [os.path.dirname(__file__), *[part for part in sys.path if part]]
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(paths=here, engine=engine, split=split)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begin\n"
+        time.sleep(0.15)
+        sent = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        ended, weights, forecasts = json.loads(process.communicate(timeout=30)[0])
+    assert ended - sent < 0.2 * SLOWNESS
+    # They are each network's record so far: found again by training until all of them have come by.
+    model, kept, found = build(engine=engine), np.array(weights, dtype=np.float32), np.zeros(NETWORKS, dtype=bool)
+    assert np.array_equal(build_with(kept).predict(X[:1])[:, 0, 0].astype(float), forecasts)
+    record = np.full(NETWORKS, np.inf)
+
+    def look(epoch: int, logs: dict) -> None:
+        losses = logs["val_loss" if split else "loss"]
+        record[~found] = np.minimum(record, losses)[~found]
+        found[(model.weights == kept).all(axis=1) & (losses == record)] = True
+        model.stop_training = bool(found.all())
+
+    model.fit(X, Y, epochs=10**5, batch_size=4, validation_split=split, callbacks=[LambdaCallback(on_epoch_end=look)])
+    assert found.all()
+
+
+def build_with(weights: np.ndarray) -> Sequential:
+    model = build()
+    model.weights = weights
+    return model

@@ -62,7 +62,7 @@ TG_INLINE Lanes sigmoid(Lanes a) { TG_EACH_REGISTER(sigmoid(a.part[k])); }
 // The sum makes -0 a 0 on every processor.
 TG_INLINE Lanes relu(Lanes a) { return at_least(a, lanes(0.0f)) + lanes(0.0f); }
 
-constexpr float kLeak = 0.2f;                                           // Keras's default slope
+constexpr float kLeak = 0.2f;                                             // Keras's default slope
 constexpr float kSeluScale = 1.05070098f, kSeluAlphaScale = 1.75809932f;  // scale, and scale · alpha
 
 // h = f(z) of one value, and df/dz from h; only swish asks for z as well.
@@ -76,10 +76,8 @@ TG_INLINE Lanes activated(Lanes z) {
     return at_most(at_least(fma(z, lanes(1.0f / 6.0f), lanes(0.5f)), zero), one);
   if constexpr (activation == TG_LEAKY_RELU) return choose(z, z, z * lanes(kLeak));
   if constexpr (activation == TG_ELU) return choose(z, z, exp(z) - one);
-  if constexpr (activation == TG_SELU)
-    return choose(z, z * lanes(kSeluScale), (exp(z) - one) * lanes(kSeluAlphaScale));
-  if constexpr (activation == TG_SOFTPLUS)
-    return at_least(z, zero) + log_one_plus(exp(negative(absolute(z))));
+  if constexpr (activation == TG_SELU) return choose(z, z * lanes(kSeluScale), (exp(z) - one) * lanes(kSeluAlphaScale));
+  if constexpr (activation == TG_SOFTPLUS) return at_least(z, zero) + log_one_plus(exp(negative(absolute(z))));
   if constexpr (activation == TG_SOFTSIGN) return z / (one + absolute(z));
   if constexpr (activation == TG_SWISH) return z * sigmoid(z);
   return z;
@@ -91,8 +89,7 @@ TG_INLINE Lanes derivative(Lanes h, Lanes z) {
   if constexpr (activation == TG_TANH) return one - h * h;
   if constexpr (activation == TG_SIGMOID) return h * (one - h);
   if constexpr (activation == TG_RELU) return choose(h, one, zero);
-  if constexpr (activation == TG_HARD_SIGMOID)
-    return choose(h, choose(one - h, lanes(1.0f / 6.0f), zero), zero);
+  if constexpr (activation == TG_HARD_SIGMOID) return choose(h, choose(one - h, lanes(1.0f / 6.0f), zero), zero);
   if constexpr (activation == TG_LEAKY_RELU) return choose(h, one, lanes(kLeak));
   if constexpr (activation == TG_ELU) return choose(h, one, h + one);
   if constexpr (activation == TG_SELU) return choose(h, lanes(kSeluScale), h + lanes(kSeluAlphaScale));
@@ -109,19 +106,19 @@ TG_INLINE Lanes derivative(Lanes h, Lanes z) {
 }
 
 // Calls f<activation>(…) for an activation that is known at run time.
-#define TG_BY_ACTIVATION(f, activation, ...)                  \
-  switch (activation) {                                       \
-    case TG_TANH: f<TG_TANH>(__VA_ARGS__); break;             \
-    case TG_SIGMOID: f<TG_SIGMOID>(__VA_ARGS__); break;       \
-    case TG_RELU: f<TG_RELU>(__VA_ARGS__); break;             \
+#define TG_BY_ACTIVATION(f, activation, ...)                      \
+  switch (activation) {                                           \
+    case TG_TANH: f<TG_TANH>(__VA_ARGS__); break;                 \
+    case TG_SIGMOID: f<TG_SIGMOID>(__VA_ARGS__); break;           \
+    case TG_RELU: f<TG_RELU>(__VA_ARGS__); break;                 \
     case TG_HARD_SIGMOID: f<TG_HARD_SIGMOID>(__VA_ARGS__); break; \
-    case TG_LEAKY_RELU: f<TG_LEAKY_RELU>(__VA_ARGS__); break; \
-    case TG_ELU: f<TG_ELU>(__VA_ARGS__); break;               \
-    case TG_SELU: f<TG_SELU>(__VA_ARGS__); break;             \
-    case TG_SOFTPLUS: f<TG_SOFTPLUS>(__VA_ARGS__); break;     \
-    case TG_SOFTSIGN: f<TG_SOFTSIGN>(__VA_ARGS__); break;     \
-    case TG_SWISH: f<TG_SWISH>(__VA_ARGS__); break;           \
-    default: f<TG_LINEAR>(__VA_ARGS__); break;                \
+    case TG_LEAKY_RELU: f<TG_LEAKY_RELU>(__VA_ARGS__); break;     \
+    case TG_ELU: f<TG_ELU>(__VA_ARGS__); break;                   \
+    case TG_SELU: f<TG_SELU>(__VA_ARGS__); break;                 \
+    case TG_SOFTPLUS: f<TG_SOFTPLUS>(__VA_ARGS__); break;         \
+    case TG_SOFTSIGN: f<TG_SOFTSIGN>(__VA_ARGS__); break;         \
+    case TG_SWISH: f<TG_SWISH>(__VA_ARGS__); break;               \
+    default: f<TG_LINEAR>(__VA_ARGS__); break;                    \
   }
 
 template <int activation>

@@ -43,8 +43,7 @@ void linear_skip_forward(const Node<W, D> &node) {
   const Layer &layer = node.layer;
   const Write y = node.values(layer.output, layer.units);
   const Factor<W> x{node.other.at, node.other.column, layer.features, node.w, layer.units};
-  affine(node.columns, layer.use_bias ? node.w + layer.bias : nullptr, x, x.nothing(),
-         layer.units, y.at, y.column);
+  affine(node.columns, layer.use_bias ? node.w + layer.bias : nullptr, x, x.nothing(), layer.units, y.at, y.column);
   for (int c = 0; c < node.columns; ++c)
     for (int j = 0; j < layer.units; ++j) y.row(c, 0)[j] = node.input.row(c, 0)[j] + y.row(c, 0)[j];
 }

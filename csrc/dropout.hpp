@@ -1,5 +1,5 @@
-// The factors of dropout, 0 or 1 / (1 - rate): a function of the seed, the network, the epoch, the window's place in it,
-// the layer and the element. The fast copy of network/dropout.py.
+// The factors of dropout, 0 or 1 / (1 - rate): a function of the seed, the network, the epoch, the window's place in
+// it, the layer and the element. The fast copy of network/dropout.py.
 #pragma once
 
 #include "lanes.hpp"
@@ -13,8 +13,8 @@ struct Places {
   uint64_t seed;
   uint32_t epoch;
   uint32_t network[kLanes];
-  uint32_t place[kLanes];           // of each lane's window in the order of the epoch
-  const double *rates[kLanes];      // of each lane's network: (nodes, 2)
+  uint32_t place[kLanes];       // of each lane's window in the order of the epoch
+  const double *rates[kLanes];  // of each lane's network: (nodes, 2)
 };
 
 // factors (count) of node `node`; kind 0: inputs, 1: states
@@ -27,8 +27,8 @@ inline void dropout_factors(const Places &places, int node, int kind, int64_t co
     scale[l] = static_cast<float>(1.0 / (1.0 - rate));
   }
   const uint32_t blocks = static_cast<uint32_t>((count + 3) / 4);
-  const uint32_t purpose = static_cast<uint32_t>(Purpose::kDropout) + 2u * static_cast<uint32_t>(node) +
-                           static_cast<uint32_t>(kind);
+  const uint32_t purpose =
+      static_cast<uint32_t>(Purpose::kDropout) + 2u * static_cast<uint32_t>(node) + static_cast<uint32_t>(kind);
   for (uint32_t block = 0; block < blocks; ++block) {
     RandomBlocks random;
     for (int l = 0; l < kBlocks; ++l) {

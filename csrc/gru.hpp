@@ -21,8 +21,12 @@ struct Gru : Recurrent<W, D> {
   Write direct, dgates;       // (H), (3H)
 
   explicit Gru(const Node<W, D> &from)
-      : Base(from), n(3 * from.layer.units), two(2 * from.layer.units), gates(from.values(from.layer.gate_values, n)),
-        before(from.values(from.layer.before, n)), met(from.values(from.layer.extra, from.layer.units)) {
+      : Base(from),
+        n(3 * from.layer.units),
+        two(2 * from.layer.units),
+        gates(from.values(from.layer.gate_values, n)),
+        before(from.values(from.layer.before, n)),
+        met(from.values(from.layer.extra, from.layer.units)) {
     direct = from.room(2 * units, units);
     dgates = from.room(3 * units, n);
   }
@@ -45,11 +49,11 @@ struct Gru : Recurrent<W, D> {
       activate(layer.recurrent_activation, u, two, u);
       if (!layer.reset_after) multiply(u + units, past.row(c, t), units, met.row(c, t));
     }
-    const Factor<W> candidate{layer.reset_after ? from_h.a : met.row(0, t), layer.reset_after ? past.column : met.column,
-                              units, wh + two, n};
+    const Factor<W> candidate{layer.reset_after ? from_h.a : met.row(0, t),
+                              layer.reset_after ? past.column : met.column, units, wh + two, n};
     if (layer.reset_after) {
-      affine(columns, recurrent_bias ? recurrent_bias + two : nullptr, candidate, candidate.nothing(), units, met.row(0, t),
-             met.column);
+      affine(columns, recurrent_bias ? recurrent_bias + two : nullptr, candidate, candidate.nothing(), units,
+             met.row(0, t), met.column);
       affine(columns, candidate_bias, x_candidate, x_candidate.nothing(), units, gates.row(0, t) + two, gates.column);
     } else {
       affine(columns, candidate_bias, x_candidate, candidate, units, gates.row(0, t) + two, gates.column);

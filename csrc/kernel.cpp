@@ -2,6 +2,7 @@
 // naming the table that it makes and TG_KERNEL_LANES the lanes.
 #include "kernel.hpp"
 
+#include "step.hpp"
 #include "train_networks.hpp"
 #include "train_samples.hpp"
 
@@ -73,7 +74,7 @@ int fetch_tile(const tg_windows &windows, const Sizes &sizes, int64_t first, int
 
 void predict_networks(const Plan &plan, int64_t networks, const float *weights, const tg_windows &windows,
                       const WindowsRoom &room, float *out) {
-  const Pass<Lanes, Lanes> pass{plan, room.weights, nullptr, room.tile};
+  const Pass<Lanes, Lanes> pass(plan, room.weights, nullptr, room.tile);
   const Sizes sizes(plan, nullptr);
   for (int64_t first = 0; first < networks; first += kLanes) {
     const int group = rows_of_networks(networks, first);
@@ -104,7 +105,7 @@ void predict_samples(const Plan &plan, int64_t networks, const float *weights, c
                      const WindowsRoom &room, float *out) {
   const Sizes sizes(plan, nullptr);
   for (int64_t network = 0; network < networks; ++network) {
-    const Pass<float, float> pass{plan, weights + network * plan.weights, nullptr, room.tile};
+    const Pass<float, float> pass(plan, weights + network * plan.weights, nullptr, room.tile);
     const SampleColumns samples(windows, sizes, network, nullptr);
     const int64_t all = columns_for(windows.count);
     for (int64_t column = 0; column < all; column += room.tile.columns) {
@@ -132,7 +133,7 @@ void predict(const Plan &plan, int carry, int64_t networks, const float *weights
 
 void gradients_networks(const Plan &plan, const tg_loss &loss, int64_t networks, const float *weights,
                         const tg_windows &windows, const WindowsRoom &room, double *losses, double *gradients) {
-  const Pass<Lanes, Lanes> pass{plan, room.weights, room.gradients, room.tile};
+  const Pass<Lanes, Lanes> pass(plan, room.weights, room.gradients, room.tile);
   const Sizes sizes(plan, &loss);
   for (int64_t first = 0; first < networks; first += kLanes) {
     const int group = rows_of_networks(networks, first);
@@ -153,7 +154,7 @@ void gradients_networks(const Plan &plan, const tg_loss &loss, int64_t networks,
         for (int l = 0; l < group; ++l)
           if (share[l] != 0.0f) sums[l] += static_cast<double>(share[l]) * static_cast<double>(row[l]);
       }
-      pass.backward(columns, x);
+      pass.backward();
       for (int64_t i = 0; i < plan.weights; ++i) {
         alignas(64) float row[kLanes];
         store(room.gradients[i], row);
@@ -172,7 +173,7 @@ void gradients_samples(const Plan &plan, const tg_loss &loss, int64_t networks, 
                        const tg_windows &windows, const WindowsRoom &room, double *losses, double *gradients) {
   const Sizes sizes(plan, &loss);
   for (int64_t network = 0; network < networks; ++network) {
-    const Pass<float, float> pass{plan, weights + network * plan.weights, room.row, room.tile};
+    const Pass<float, float> pass(plan, weights + network * plan.weights, room.row, room.tile);
     const SampleColumns samples(windows, sizes, network, nullptr);
     const int64_t count = count_of(windows, network), all = columns_for(count);
     double *total = gradients + network * plan.weights;
@@ -189,7 +190,7 @@ void gradients_samples(const Plan &plan, const tg_loss &loss, int64_t networks, 
         const Lanes share = samples.shares((column + c) * kLanes, count, static_cast<float>(count));
         losses[network] += sum_in_order(share * pass.loss(loss, c, room.y + c * sizes.y, share));
       }
-      pass.backward(columns, x);
+      pass.backward();
       for (int64_t i = 0; i < plan.weights; ++i) total[i] += static_cast<double>(room.row[i]);
     }
   }
@@ -215,7 +216,7 @@ void jacobian(const Plan &plan, int64_t networks, const float *weights, const tg
   const Sizes sizes(plan, nullptr);
   const int64_t outputs = plan.outputs, all = columns_for(windows.count);
   for (int64_t network = 0; network < networks; ++network) {
-    const Pass<float, Lanes> pass{plan, weights + network * plan.weights, room.gradients, room.tile};
+    const Pass<float, Lanes> pass(plan, weights + network * plan.weights, room.gradients, room.tile);
     const SampleColumns samples(windows, sizes, network, nullptr);
     float *to = out + network * windows.count * outputs;
     for (int64_t column = 0; column < all; ++column) {
@@ -226,7 +227,7 @@ void jacobian(const Plan &plan, int64_t networks, const float *weights, const tg
         if (k == 0) scatter(pass.output(0), outputs, column * kLanes, windows.count, outputs, to);
         clear(room.gradients, plan.weights);
         for (int64_t i = 0; i < outputs; ++i) pass.doutput(0)[i] = lanes(i == k ? 1.0f : 0.0f);
-        pass.backward(1, x);
+        pass.backward();
         scatter(room.gradients, plan.weights, column * kLanes, windows.count, outputs * plan.weights,
                 rows + (network * windows.count * outputs + k) * plan.weights);
       }
@@ -267,6 +268,7 @@ void activate_all(int activation, int64_t count, const float *x, float *out) {
 namespace timeglass {
 
 extern const Kernel TG_KERNEL;
-const Kernel TG_KERNEL = {room_bytes, crew_bytes, predict, gradients, jacobian, train, help, activate_all};
+const Kernel TG_KERNEL = {room_bytes, crew_bytes, predict,       gradients,    jacobian,
+                          train,      help,       stepper_bytes, make_stepper, activate_all};
 
 }  // namespace timeglass

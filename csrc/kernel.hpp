@@ -28,6 +28,8 @@ struct Kernel {
                    tg_progress *progress, void *crew);
   int32_t (*help)(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *room, const System &system,
                   tg_progress *progress, void *crew);
+  int64_t (*stepper_bytes)(const Plan &plan);
+  void (*make_stepper)(const Plan &plan, const float *weights, void *stepper);
   void (*activate)(int activation, int64_t count, const float *x, float *out);
 };
 

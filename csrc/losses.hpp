@@ -12,9 +12,7 @@ inline int64_t targets_of(const tg_loss &loss, int64_t outputs) {
   return share > 0 && outputs % share == 0 ? outputs / share : 0;
 }
 
-TG_INLINE Lanes sign(Lanes a) {
-  return choose(a, lanes(1.0f), choose(negative(a), lanes(-1.0f), lanes(0.0f)));
-}
+TG_INLINE Lanes sign(Lanes a) { return choose(a, lanes(1.0f), choose(negative(a), lanes(-1.0f), lanes(0.0f))); }
 
 template <int kind>
 TG_INLINE Lanes error_loss(Lanes error, float delta, Lanes *d) {

@@ -19,9 +19,12 @@ struct Lstm : Recurrent<W, D> {
   Write dc, kept_dc, dgates;                // (H), (H), (4H)
 
   explicit Lstm(const Node<W, D> &from)
-      : Base(from), n(4 * from.layer.units), gates(from.values(from.layer.gate_values, n)),
+      : Base(from),
+        n(4 * from.layer.units),
+        gates(from.values(from.layer.gate_values, n)),
         cells(from.values(from.layer.cells, from.layer.units)),
-        shown(from.values(from.layer.extra, from.layer.units)), before(from.values(from.layer.before, n)) {
+        shown(from.values(from.layer.extra, from.layer.units)),
+        before(from.values(from.layer.before, n)) {
     dc = from.room(2 * units, units);
     kept_dc = from.room(3 * units, units);
     dgates = from.room(4 * units, n);

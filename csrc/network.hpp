@@ -1,6 +1,8 @@
 // A whole network on a tile: forward and backward over its nodes, the fast copy of network/chain.py.
 #pragma once
 
+#include <new>
+
 #include "dense.hpp"
 #include "dropout.hpp"
 #include "gru.hpp"
@@ -35,15 +37,17 @@ struct Cutter {
   }
 };
 
-// Room for the values and gradients of a tile.
+// Room for the values and gradients of a tile, and for what each node is given of it.
 struct TileRoom {
   int columns;
   Lanes *state, *gradients, *spare;
+  void *nodes;
 
   TileRoom(const Plan &plan, int most, Cutter &cutter) : columns(columns_of(plan, most)) {
     state = cutter.cut<Lanes>(columns * plan.state);
     gradients = cutter.cut<Lanes>(columns * plan.gradients);
     spare = cutter.cut<Lanes>(columns * plan.spare);
+    nodes = cutter.cut<Node<Lanes, Lanes>>(plan.count);
   }
 };
 
@@ -53,35 +57,39 @@ constexpr bool kHasSmall = true;
 template <>
 constexpr bool kHasSmall<float, Lanes> = false;
 
-#define TG_SMALL_OR_ANY(name, small, any)                    \
-  template <class W, class D>                                \
-  void name(const Node<W, D> &n) {                           \
-    if constexpr (kHasSmall<W, D>) {                         \
-      if (is_small(n.layer)) {                               \
-        TG_BY_UNITS(small, n.layer.units, n)                 \
-        return;                                              \
-      }                                                      \
-    }                                                        \
-    any(n);                                                  \
+#define TG_SMALL_OR_ANY(name, by_units, small, any) \
+  template <class W, class D>                       \
+  void name(const Node<W, D> &n) {                  \
+    if constexpr (kHasSmall<W, D>) {                \
+      if (is_small(n.layer)) {                      \
+        by_units(small, n.layer.units, n) return;   \
+      }                                             \
+    }                                               \
+    any(n);                                         \
   }
 #define TG_ANY_RNN_FORWARD recurrent_forward<SimpleRnn<W, D>>
 #define TG_ANY_RNN_BACKWARD recurrent_backward<SimpleRnn<W, D>>
-TG_SMALL_OR_ANY(simple_rnn_any_forward, small_rnn_forward, TG_ANY_RNN_FORWARD)
-TG_SMALL_OR_ANY(simple_rnn_any_backward, small_rnn_backward, TG_ANY_RNN_BACKWARD)
-TG_SMALL_OR_ANY(dense_any_forward, small_dense_forward, dense_forward)
-TG_SMALL_OR_ANY(dense_any_backward, small_dense_backward, dense_backward)
+TG_SMALL_OR_ANY(simple_rnn_any_forward, TG_BY_UNITS, small_rnn_forward, TG_ANY_RNN_FORWARD)
+TG_SMALL_OR_ANY(simple_rnn_any_backward, TG_BY_UNITS, small_rnn_backward, TG_ANY_RNN_BACKWARD)
+TG_SMALL_OR_ANY(dense_any_forward, TG_BY_FEW_UNITS, small_dense_forward, dense_forward)
+TG_SMALL_OR_ANY(dense_any_backward, TG_BY_FEW_UNITS, small_dense_backward, dense_backward)
 
 template <class W, class D>
 struct Pass {
   const Plan &plan;
-  const W *weights;
-  D *dweights;
   const TileRoom &room;
+  Node<W, D> *nodes;
+
+  Pass(const Plan &p, const W *weights, D *gradients, const TileRoom &r)
+      : plan(p), room(r), nodes(static_cast<Node<W, D> *>(r.nodes)) {
+    static_assert(sizeof(Node<W, D>) == sizeof(Node<Lanes, Lanes>), "the room is made for any");
+    for (int i = 0; i < plan.count; ++i) new (nodes + i) Node<W, D>(made(i, weights, gradients));
+  }
 
   Lanes *state(int node) const { return room.state + room.columns * plan.layers[node].state; }
 
-  Read given(int node, const Read &x) const {
-    if (node == kWindow) return x;
+  Read given(int node) const {
+    if (node == kWindow) return {nullptr, 0, 0};
     const Layer &layer = plan.layers[node];
     return {state(node) + layer.output, layer.state_size, layer.units};
   }
@@ -92,17 +100,27 @@ struct Pass {
     return {room.gradients + room.columns * layer.gradient, layer.output_count, layer.units};
   }
 
-  Node<W, D> node(int i, int columns, const Read &x, bool dropping) const {
+  Node<W, D> made(int i, const W *weights, D *gradients) const {
     const Layer &layer = plan.layers[i];
-    Node<W, D> n{layer, columns, weights + layer.weights, dweights ? dweights + layer.weights : nullptr, state(i),
-                 layer.state_size, given(layer.input, x), {nullptr, 0, 0}, {nullptr, 0, 0}, read(gradient(i)),
-                 gradient(layer.input), {nullptr, 0, 0}, room.spare, plan.spare, dropping};
+    Node<W, D> n{layer,
+                 1,
+                 weights + layer.weights,
+                 gradients ? gradients + layer.weights : nullptr,
+                 state(i),
+                 layer.state_size,
+                 given(layer.input),
+                 {nullptr, 0, 0},
+                 {nullptr, 0, 0},
+                 read(gradient(i)),
+                 gradient(layer.input),
+                 {nullptr, 0, 0},
+                 room.spare,
+                 plan.spare,
+                 false};
     if (layer.kind == TG_MERGE) {
-      n.other = given(layer.other, x).turned(layer.steps);
+      n.other = given(layer.other).turned(layer.steps);
       n.dother = gradient(layer.other).turned(layer.steps);
     }
-    if (layer.kind == TG_LINEAR_SKIP)
-      n.other = {x.at + (plan.time_steps - layer.skip_steps) * plan.features, x.column, 0};
     if (layer.mask != kWindow)
       n.mask = {state(layer.mask) + plan.layers[layer.mask].mask_values, plan.layers[layer.mask].state_size, 1};
     if (layer.go_backwards) {
@@ -113,11 +131,24 @@ struct Pass {
     return n;
   }
 
-  void forward(int columns, const Read &x, bool dropping = false) const {
+  // The window x: rows (c, t).
+  void point_to(int columns, const Read &x, bool dropping) const {
     for (int i = 0; i < plan.count; ++i) {
-      const Node<W, D> n = node(i, columns, x, dropping);
       const Layer &layer = plan.layers[i];
-      switch (layer.kind) {
+      Node<W, D> &n = nodes[i];
+      n.columns = columns;
+      n.dropping = dropping;
+      if (layer.input == kWindow) n.input = layer.go_backwards ? x.turned(layer.steps) : x;
+      if (layer.kind == TG_LINEAR_SKIP)
+        n.other = {x.at + (plan.time_steps - layer.skip_steps) * plan.features, x.column, 0};
+    }
+  }
+
+  void forward(int columns, const Read &x, bool dropping = false) const {
+    point_to(columns, x, dropping);
+    for (int i = 0; i < plan.count; ++i) {
+      const Node<W, D> &n = nodes[i];
+      switch (n.layer.kind) {
         case TG_SIMPLE_RNN: simple_rnn_any_forward(n); break;
         case TG_GRU: recurrent_forward<Gru<W, D>>(n); break;
         case TG_LSTM: recurrent_forward<Lstm<W, D>>(n); break;
@@ -130,12 +161,11 @@ struct Pass {
     }
   }
 
-  // Adds the gradients of all weights to dweights, given the gradient of the network's output.
-  void backward(int columns, const Read &x, bool dropping = false) const {
+  // After `forward`, given the gradient of the network's output: adds the gradients of all weights.
+  void backward() const {
     for (int i = plan.count - 1; i >= 0; --i) {
-      const Node<W, D> n = node(i, columns, x, dropping);
-      const Layer &layer = plan.layers[i];
-      switch (layer.kind) {
+      const Node<W, D> &n = nodes[i];
+      switch (n.layer.kind) {
         case TG_SIMPLE_RNN: simple_rnn_any_backward(n); break;
         case TG_GRU: recurrent_backward<Gru<W, D>>(n); break;
         case TG_LSTM: recurrent_backward<Lstm<W, D>>(n); break;
@@ -143,9 +173,7 @@ struct Pass {
         case TG_DROPOUT: dropout_backward(n); break;
         case TG_MASKING: masking_backward(n); break;
         case TG_MERGE: merge_backward(n); break;
-        default:
-          linear_skip_backward(n);
-          pass_gradient(n);
+        default: linear_skip_backward(n); pass_gradient(n);
       }
     }
   }

@@ -20,7 +20,7 @@ struct Node {
   int columns;
   const W *w;
   D *dw;
-  Lanes *state;          // its values, `state_column` apart for each column
+  Lanes *state;  // its values, `state_column` apart for each column
   int64_t state_column;
   Read input, other;     // rows (c, t) in the order in which it reads them
   Read mask;             // likewise, 1 where a step counts; null where all do
@@ -28,7 +28,7 @@ struct Node {
   Write dinput, dother;  // where the gradients of what it reads go; null where nobody asks
   Lanes *spare;          // room of its own for the way back, `spare_column` apart
   int64_t spare_column;
-  bool dropping;         // dropout is on, and its factors stand in the state
+  bool dropping;  // dropout is on, and its factors stand in the state
 
   // Rows of `count` values, from `offset` in its values on.
   TG_INLINE Write values(int64_t offset, int count) const { return {state + offset, state_column, count}; }

@@ -176,4 +176,13 @@ bool make_plan(const tg_network *network, Plan *plan) {
   return true;
 }
 
+bool goes_by_steps(const Plan &plan) {
+  for (int i = 0; i < plan.count; ++i) {
+    const Layer &layer = plan.layers[i];
+    if (layer.kind == TG_MERGE || layer.kind == TG_MASKING || layer.kind == TG_LINEAR_SKIP) return false;
+    if (layer.go_backwards || layer.mask != kWindow || layer.input != i - 1) return false;
+  }
+  return plan.layers[0].kind != TG_DROPOUT || plan.count > 1;
+}
+
 }  // namespace timeglass

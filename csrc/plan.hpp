@@ -32,14 +32,14 @@ struct Layer {
   // Its values: where they begin, how many, and what lies where from there on.
   int64_t state, state_size;
   int64_t output, output_count;
-  int64_t cells;      // LSTM: c_0 … c_T
-  int64_t gate_values;  // GRU, LSTM: (T, gates · H), which backward overwrites with their gradients
-  int64_t extra;      // GRU: what the reset gate meets, (T, H). LSTM: f(c_t)
-  int64_t before;     // (T, gates · H) before the activations, where a derivative asks for them
+  int64_t cells;                           // LSTM: c_0 … c_T
+  int64_t gate_values;                     // GRU, LSTM: (T, gates · H), which backward overwrites with their gradients
+  int64_t extra;                           // GRU: what the reset gate meets, (T, H). LSTM: f(c_t)
+  int64_t before;                          // (T, gates · H) before the activations, where a derivative asks for them
   int64_t dropped_inputs, dropped_states;  // (T, F) and (T, H) as dropout leaves them, each after its factors
   int64_t mask_values;                     // TG_MASKING: (T), 1 where a step counts
 
-  int64_t gradient;  // where the gradient of its output begins
+  int64_t gradient;             // where the gradient of its output begins
   bool adds_input, adds_other;  // whether the gradient of what it reads has been begun by a node above
 };
 
@@ -65,5 +65,8 @@ struct Plan {
 
 // Fills the plan; false where the description is not one that the kernel has.
 bool make_plan(const tg_network *network, Plan *plan);
+
+// Whether each step of a network needs no more than the one before: layer after layer, none turned in time or masked.
+bool goes_by_steps(const Plan &plan);
 
 }  // namespace timeglass

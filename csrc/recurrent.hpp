@@ -22,10 +22,20 @@ struct Recurrent {
   Write dz, dh, dpast, dx_left;
 
   explicit Recurrent(const Node<W, D> &n)
-      : node(n), layer(n.layer), units(n.layer.units), columns(n.columns), wx(n.w), wh(wx + layer.wh),
-        bias(layer.use_bias ? wx + layer.bias : nullptr), dwx(n.dw), dwh(dwx + layer.wh), dbias(dwx + layer.bias),
-        h(n.values(0, units)), x_left(n.values(layer.dropped_inputs + layer.features, layer.features)),
-        h_left(n.values(layer.dropped_states + units, units)), x(drops_inputs() ? read(x_left) : n.input),
+      : node(n),
+        layer(n.layer),
+        units(n.layer.units),
+        columns(n.columns),
+        wx(n.w),
+        wh(wx + layer.wh),
+        bias(layer.use_bias ? wx + layer.bias : nullptr),
+        dwx(n.dw),
+        dwh(dwx + layer.wh),
+        dbias(dwx + layer.bias),
+        h(n.values(0, units)),
+        x_left(n.values(layer.dropped_inputs + layer.features, layer.features)),
+        h_left(n.values(layer.dropped_states + units, units)),
+        x(drops_inputs() ? read(x_left) : n.input),
         past(drops_states() ? read(h_left) : read(h)) {
     const int64_t all = layer.gates > 1 ? 0 : int64_t{layer.steps} * units;
     dz = layer.gates > 1 ? n.values(layer.gate_values, layer.gates * units) : n.room(0, units);

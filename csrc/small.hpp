@@ -1,17 +1,17 @@
-// SimpleRNN and Dense layers of at most eight units, one column at a time: their size is known to the compiler, so that
-// states and sums live in registers. The same equations as simple_rnn.hpp and dense.hpp, for the networks whose fit
-// costs a millisecond.
+// SimpleRNN layers of at most eight units with tanh or relu, and Dense layers of at most four, one column at a time:
+// their size is known to the compiler, so that states and sums live in registers. The same equations as simple_rnn.hpp
+// and dense.hpp, for the networks whose fit costs a millisecond.
 #pragma once
 
 #include "node.hpp"
 
 namespace {
 
-constexpr int kMostSmall = 8;
+constexpr int kMostSmall = 8, kMostSmallDense = 4;
 
 // Calls f<units>(…) with the units known to the compiler.
-#define TG_BY_UNITS(f, units, ...)   \
-  switch (units) {                   \
+#define TG_BY_UNITS(f, units, ...)    \
+  switch (units) {                    \
     case 1: f<1>(__VA_ARGS__); break; \
     case 2: f<2>(__VA_ARGS__); break; \
     case 3: f<3>(__VA_ARGS__); break; \
@@ -19,7 +19,14 @@ constexpr int kMostSmall = 8;
     case 5: f<5>(__VA_ARGS__); break; \
     case 6: f<6>(__VA_ARGS__); break; \
     case 7: f<7>(__VA_ARGS__); break; \
-    default: f<8>(__VA_ARGS__); break; \
+    default: f<8>(__VA_ARGS__);       \
+  }
+#define TG_BY_FEW_UNITS(f, units, ...) \
+  switch (units) {                     \
+    case 1: f<1>(__VA_ARGS__); break;  \
+    case 2: f<2>(__VA_ARGS__); break;  \
+    case 3: f<3>(__VA_ARGS__); break;  \
+    default: f<4>(__VA_ARGS__);        \
   }
 
 // z += a · w, with a (m), w (m, n), z (n)
@@ -79,28 +86,21 @@ TG_INLINE void small_rnn_column_back(const Layer &layer, const W *w, const Read 
   }
 }
 
-// Sizes known to the compiler for the usual activations; the others take the general way.
 inline bool is_small(const Layer &layer) {
-  const bool known = layer.activation == TG_LINEAR || layer.activation == TG_TANH || layer.activation == TG_SIGMOID ||
-                     layer.activation == TG_RELU;
-  return layer.units <= kMostSmall && known &&
-         (layer.kind == TG_DENSE ||
-          (layer.kind == TG_SIMPLE_RNN && layer.mask < 0 && !layer.drops_inputs && !layer.drops_states));
+  if (layer.kind == TG_DENSE) return layer.units <= kMostSmallDense && layer.activation != TG_SWISH;
+  return layer.units <= kMostSmall && (layer.activation == TG_TANH || layer.activation == TG_RELU) && layer.mask < 0 &&
+         !layer.drops_inputs && !layer.drops_states;
 }
-
-#define TG_BY_SMALL_ACTIVATION(f, n, activation, ...)          \
-  switch (activation) {                                        \
-    case TG_TANH: f<n, TG_TANH>(__VA_ARGS__); break;           \
-    case TG_SIGMOID: f<n, TG_SIGMOID>(__VA_ARGS__); break;     \
-    case TG_RELU: f<n, TG_RELU>(__VA_ARGS__); break;           \
-    default: f<n, TG_LINEAR>(__VA_ARGS__); break;              \
-  }
 
 template <int n, class W, class D>
 void small_rnn_forward(const Node<W, D> &node) {
   for (int c = 0; c < node.columns; ++c) {
     Lanes *h = node.state + c * node.state_column;
-    TG_BY_SMALL_ACTIVATION(small_rnn_column, n, node.layer.activation, node.layer, node.w, node.input, c, h)
+    if (node.layer.activation == TG_TANH) {
+      small_rnn_column<n, TG_TANH>(node.layer, node.w, node.input, c, h);
+    } else {
+      small_rnn_column<n, TG_RELU>(node.layer, node.w, node.input, c, h);
+    }
   }
 }
 
@@ -147,7 +147,11 @@ void small_rnn_backward(const Node<W, D> &node) {
   for (int c = 0; c < node.columns; ++c) {
     const Lanes *h = node.state + c * node.state_column;
     Lanes *dz = node.spare + c * node.spare_column;
-    TG_BY_SMALL_ACTIVATION(small_rnn_column_back, n, layer.activation, layer, node.w, node.doutput, c, h, dz)
+    if (layer.activation == TG_TANH) {
+      small_rnn_column_back<n, TG_TANH>(layer, node.w, node.doutput, c, h, dz);
+    } else {
+      small_rnn_column_back<n, TG_RELU>(layer, node.w, node.doutput, c, h, dz);
+    }
     small_outer<0, n>(node.input.row(c, 0), node.input.step, features, dz, steps, node.dw);
     small_outer<n, n>(h, n, n, dz, steps, node.dw + layer.wh);
     if (layer.use_bias) small_rows<n>(dz, steps, node.dw + layer.bias);
@@ -179,8 +183,7 @@ void small_dense_backward(const Node<W, D> &node) {
     for (int t = 0; t < steps; ++t) {
       const Lanes *y = node.values(layer.output, n).row(c, t);
       activate_backward(layer.activation, node.doutput.row(c, t), y, y, n, dz + t * n);
-      if (node.dinput.at)
-        small_transposed<n>(dz + t * n, node.w, features, node.dinput.row(c, t), layer.adds_input);
+      if (node.dinput.at) small_transposed<n>(dz + t * n, node.w, features, node.dinput.row(c, t), layer.adds_input);
     }
     small_outer<0, n>(node.input.row(c, 0), node.input.step, features, dz, steps, node.dw);
     if (layer.use_bias) small_rows<n>(dz, steps, node.dw + layer.bias);

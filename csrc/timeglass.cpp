@@ -119,10 +119,11 @@ bool is_sound(const Plan &plan, const tg_fit *fit, const tg_progress *p) {
       if (!is_share(fit->dropout[l * 2 * plan.count + i])) return false;
   }
   for (int s = 0; s < TG_SLOTS; ++s) {
-    const bool needed = fit->optimizer.kind == TG_ADAM ? s < 2
-                        : s == 0                       ? fit->optimizer.kind == TG_RMSPROP || fit->optimizer.momentum != 0
-                        : s == 1 ? fit->optimizer.kind == TG_RMSPROP && (fit->optimizer.momentum != 0 || fit->optimizer.centered)
-                                 : fit->optimizer.kind == TG_RMSPROP && fit->optimizer.momentum != 0 && fit->optimizer.centered;
+    const bool needed =
+        fit->optimizer.kind == TG_ADAM ? s < 2
+        : s == 0                       ? fit->optimizer.kind == TG_RMSPROP || fit->optimizer.momentum != 0
+        : s == 1 ? fit->optimizer.kind == TG_RMSPROP && (fit->optimizer.momentum != 0 || fit->optimizer.centered)
+                 : fit->optimizer.kind == TG_RMSPROP && fit->optimizer.momentum != 0 && fit->optimizer.centered;
     if (needed && !p->slots[s]) return false;
   }
   return p->epoch >= 0 && p->batch >= 0;
@@ -145,6 +146,24 @@ struct Call {
 
   void require(bool sound) {
     if (result == TG_OK && !sound) result = TG_BAD_SIZE;
+  }
+};
+
+// A network of at most eight units takes the narrow kernel, whose registers it fills better.
+struct StepperCall {
+  const Kernel *kernel = nullptr;
+  Plan plan;
+  int32_t result = TG_OK;
+
+  StepperCall(int32_t instruction_set, const tg_network *network) {
+    if (!timeglass::make_plan(network, &plan) || !timeglass::goes_by_steps(plan)) {
+      result = TG_BAD_NETWORK;
+      return;
+    }
+    int most = 0;
+    for (int i = 0; i < plan.count; ++i) most = plan.layers[i].units > most ? plan.layers[i].units : most;
+    kernel = kernel_of(instruction_set, most, TG_NETWORKS);
+    if (!kernel) result = TG_BAD_INSTRUCTION_SET;
   }
 };
 
@@ -235,6 +254,25 @@ int32_t tg_help(int32_t instruction_set, const tg_network *network, const tg_win
   const Memory room(call.kernel->room(call.plan));
   if (!room.start) return TG_NO_MEMORY;
   return call.kernel->help(call.plan, *windows, *fit, room.start, kSystem, progress, crew);
+}
+
+int64_t tg_stepper_bytes(int32_t instruction_set, const tg_network *network) {
+  const StepperCall call(instruction_set, network);
+  return call.result == TG_OK ? call.kernel->stepper_bytes(call.plan) : call.result;
+}
+
+int32_t tg_stepper_make(int32_t instruction_set, const tg_network *network, const float *weights, void *stepper) {
+  const StepperCall call(instruction_set, network);
+  if (call.result != TG_OK) return call.result;
+  if (!weights || !stepper || reinterpret_cast<uintptr_t>(stepper) % 64 != 0) return TG_BAD_SIZE;
+  call.kernel->make_stepper(call.plan, weights, stepper);
+  return TG_OK;
+}
+
+void tg_step(void *stepper, const float *x, float *out) {
+  // A stepper begins with the function of its kernel.
+  using Step = void (*)(void *, const float *, float *);
+  (*static_cast<Step *>(stepper))(stepper, x, out);
 }
 
 int32_t tg_activate(int32_t instruction_set, int32_t activation, int64_t count, const float *x, float *out) {

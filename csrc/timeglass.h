@@ -128,10 +128,10 @@ typedef struct tg_windows {
 } tg_windows;
 
 typedef struct tg_loss {
-  int32_t kind;         /* enum tg_loss_kind */
-  int32_t level_count;  /* TG_QUANTILE */
-  float delta;          /* TG_HUBER */
-  const float *levels;  /* (level_count) */
+  int32_t kind;        /* enum tg_loss_kind */
+  int32_t level_count; /* TG_QUANTILE */
+  float delta;         /* TG_HUBER */
+  const float *levels; /* (level_count) */
 } tg_loss;
 
 typedef struct tg_optimizer {
@@ -140,9 +140,9 @@ typedef struct tg_optimizer {
   int32_t centered; /* TG_RMSPROP */
   int32_t clip;     /* enum tg_clip */
   double clip_limit;
-  double momentum;     /* TG_SGD, TG_RMSPROP */
-  double beta_1;       /* TG_ADAM */
-  double beta_2;       /* TG_ADAM; TG_RMSPROP: rho */
+  double momentum; /* TG_SGD, TG_RMSPROP */
+  double beta_1;   /* TG_ADAM */
+  double beta_2;   /* TG_ADAM; TG_RMSPROP: rho */
   double epsilon;
   double weight_decay; /* TG_ADAM: AdamW's */
 } tg_optimizer;
@@ -157,11 +157,11 @@ typedef struct tg_fit {
   const double *l2;      /* (L), or null */
   const double *dropout; /* (L, layer_count, 2): rates of inputs and of states; null where no layer drops any */
   uint64_t seed;
-  int64_t first_epoch; /* epochs trained before this fit: the key of the random numbers goes on from here */
-  int64_t epochs;      /* to train in this fit */
-  int64_t batch_size;  /* windows */
-  int32_t shuffle;     /* 0 or 1 */
-  int32_t carry;       /* enum tg_carry */
+  int64_t first_epoch;   /* epochs trained before this fit: the key of the random numbers goes on from here */
+  int64_t epochs;        /* to train in this fit */
+  int64_t batch_size;    /* windows */
+  int32_t shuffle;       /* 0 or 1 */
+  int32_t carry;         /* enum tg_carry */
   int64_t slice_batches; /* return after this many batches; 0: no such limit */
   double slice_seconds;  /* return after this long; 0: no such limit */
 } tg_fit;
@@ -217,20 +217,19 @@ TG_API int64_t tg_crew_bytes(const tg_network *network);
 
 /* Helps the thread that trains one network with its lanes carrying samples, from another thread: takes shares of its
  * batches for a slice. TG_OK when that training is over or tg_release was called, else TG_MORE. */
-TG_API int32_t tg_help(int32_t instruction_set, const tg_network *network, const tg_windows *windows,
-                       const tg_fit *fit, tg_progress *progress, void *crew);
+TG_API int32_t tg_help(int32_t instruction_set, const tg_network *network, const tg_windows *windows, const tg_fit *fit,
+                       tg_progress *progress, void *crew);
 
-/* Floats of the packed weights of one network and of its state, for tg_step; or a negative error code. */
-TG_API int64_t tg_packed_floats(int32_t instruction_set, const tg_network *network);
-TG_API int64_t tg_state_floats(int32_t instruction_set, const tg_network *network);
+/* Bytes of a stepper of one network, or a negative error code. For chains of recurrent and dense layers, in which a
+ * step needs no more than the one before. */
+TG_API int64_t tg_stepper_bytes(int32_t instruction_set, const tg_network *network);
 
-/* packed = the weights (P) of one network, laid out for steps one at a time. */
-TG_API int32_t tg_pack(int32_t instruction_set, const tg_network *network, const float *weights, float *packed);
+/* Makes a stepper in memory of so many bytes, aligned to 64, from the weights (P) of one network, before its first time
+ * step. It belongs to this process: it holds addresses of the kernel. */
+TG_API int32_t tg_stepper_make(int32_t instruction_set, const tg_network *network, const float *weights, void *stepper);
 
-/* One time step of one network: state is what it remembers, zeros at the start; x (F), out (K). For chains of
- * recurrent layers that all give sequences, and dense layers. */
-TG_API int32_t tg_step(int32_t instruction_set, const tg_network *network, const float *packed, float *state,
-                       const float *x, float *out);
+/* One time step: x (F); out (units of the last layer), the network's output if the window ended here. */
+TG_API void tg_step(void *stepper, const float *x, float *out);
 
 /* out[i] = activation(x[i]), as the cells compute it. */
 TG_API int32_t tg_activate(int32_t instruction_set, int32_t activation, int64_t count, const float *x, float *out);

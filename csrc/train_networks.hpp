@@ -35,15 +35,22 @@ struct NetworksTraining {
   const tg_fit &fit;
   tg_progress *p;
   NetworksRoom room;
+  const Pass<Lanes, Lanes> pass;
   const Sizes sizes;
   int64_t counts[kLanes], most = 0;
-  bool alike = true;  // all networks have as many windows, the same rates and have taken as many steps
+  bool alike = true;           // all networks have as many windows, the same rates and have taken as many steps
   int64_t begin = 0, end = 0;  // the windows that are fetched
 
   static Cutter cutter(void *memory) { return {static_cast<char *>(memory)}; }
 
   NetworksTraining(const Plan &pl, const tg_windows &w, const tg_fit &f, Cutter c, tg_progress *progress)
-      : plan(pl), windows(w), fit(f), p(progress), room(pl, c), sizes(pl, &f.loss) {
+      : plan(pl),
+        windows(w),
+        fit(f),
+        p(progress),
+        room(pl, c),
+        pass(pl, room.weights, room.gradients, room.tile),
+        sizes(pl, &f.loss) {
     for (int l = 0; l < kLanes; ++l) {
       counts[l] = l < p->networks ? count_of(windows, l) : 0;
       most = counts[l] > most ? counts[l] : most;
@@ -100,7 +107,8 @@ struct NetworksTraining {
     alignas(64) float row[kLanes];
     for (int l = 0; l < kLanes; ++l) {
       const int64_t left = counts[l] - first, batch = left < fit.batch_size ? left : fit.batch_size;
-      row[l] = n < counts[l] ? weight_of(windows, l, p->order[l * windows.count + n]) / static_cast<float>(batch) : 0.0f;
+      row[l] =
+          n < counts[l] ? weight_of(windows, l, p->order[l * windows.count + n]) / static_cast<float>(batch) : 0.0f;
     }
     return load(row);
   }
@@ -120,7 +128,6 @@ struct NetworksTraining {
 
   // Adds to loss_sum the sum of the losses of the batch's windows.
   void batch_gradient(int64_t first, int64_t last) {
-    const Pass<Lanes, Lanes> pass{plan, room.weights, room.gradients, room.tile};
     const bool plain = alike && !windows.weight, dropping = plan.drops && fit.dropout;
     const Lanes even = lanes(1.0f / static_cast<float>(last - first));
     Lanes loss = lanes(0.0f);
@@ -136,7 +143,7 @@ struct NetworksTraining {
         const Lanes share = plain ? even : shares(n + c, first);
         loss = fma(share, pass.loss(fit.loss, c, room.y + (n + c - begin) * sizes.y, share), loss);
       }
-      pass.backward(columns, x, dropping);
+      pass.backward();
     }
     add_losses(loss, first, last);
   }

@@ -77,8 +77,15 @@ struct SamplesTraining {
   const Sizes sizes;
   const int64_t count;
 
-  SamplesTraining(const Plan &pl, const tg_windows &w, const tg_fit &f, Cutter own, Cutter shared, tg_progress *progress)
-      : plan(pl), windows(w), fit(f), p(progress), room(pl, own), crew(pl, shared), sizes(pl, &f.loss),
+  SamplesTraining(const Plan &pl, const tg_windows &w, const tg_fit &f, Cutter own, Cutter shared,
+                  tg_progress *progress)
+      : plan(pl),
+        windows(w),
+        fit(f),
+        p(progress),
+        room(pl, own),
+        crew(pl, shared),
+        sizes(pl, &f.loss),
         count(count_of(w, 0)) {}
 
   Places places(int64_t n, int64_t last, int64_t epoch) const {
@@ -96,7 +103,7 @@ struct SamplesTraining {
   void work_on(int share, int shares) {
     const CrewHead &batch = *crew.head;
     float *gradient = crew.gradients + share * crew.row;
-    const Pass<float, float> pass{plan, crew.weights, gradient, room.tile};
+    const Pass<float, float> pass(plan, crew.weights, gradient, room.tile);
     const SampleColumns samples(windows, sizes, 0, p->order);
     const bool dropping = plan.drops && fit.dropout;
     const int64_t all = columns_for(batch.last - batch.first), to = (share + 1) * all / shares;
@@ -116,7 +123,7 @@ struct SamplesTraining {
         const Lanes scale = samples.shares(n + c * kLanes, batch.last, of);
         loss = fma(scale, pass.loss(fit.loss, c, room.y + c * sizes.y, scale), loss);
       }
-      pass.backward(columns, x, dropping);
+      pass.backward();
     }
     crew.head->losses[share] = sum_in_order(loss);
   }
@@ -162,8 +169,7 @@ struct SamplesTraining {
     }
     double loss = 0.0;
     for (int s = 0; s < shares; ++s) loss += crew.head->losses[s];
-    if (fit.l2)
-      loss += static_cast<double>(static_cast<float>(fit.l2[0]) * sum_of_squares(plan, crew.weights));
+    if (fit.l2) loss += static_cast<double>(static_cast<float>(fit.l2[0]) * sum_of_squares(plan, crew.weights));
     p->loss_sum[0] += loss * static_cast<double>(last - first);
     const int64_t row = columns_for(plan.weights);
     for (int64_t i = 0; i < row; ++i) {

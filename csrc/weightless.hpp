@@ -50,9 +50,7 @@ void merge_forward(const Node<W, D> &node) {
         copy(b, second, to + first);
       }
       for (int i = 0; layer.merge != TG_CONCAT && i < first; ++i)
-        to[i] = layer.merge == TG_MUL   ? a[i] * b[i]
-                : layer.merge == TG_SUM ? a[i] + b[i]
-                                        : (a[i] + b[i]) * lanes(0.5f);
+        to[i] = layer.merge == TG_MUL ? a[i] * b[i] : layer.merge == TG_SUM ? a[i] + b[i] : (a[i] + b[i]) * lanes(0.5f);
       if (node.mask.at)
         for (int i = 0; i < layer.units; ++i) to[i] = choose(node.mask.row(c, t)[0], to[i], lanes(0.0f));
     }
@@ -71,7 +69,8 @@ void merge_backward(const Node<W, D> &node) {
       Lanes *da = node.dinput.row(c, t), *db = node.dother.row(c, t);
       Lanes share = lanes(layer.merge == TG_AVE ? 0.5f : 1.0f);
       if (node.mask.at) share = choose(node.mask.row(c, t)[0], share, lanes(0.0f));
-      for (int i = 0; i < first; ++i) give(layer.merge == TG_MUL ? d[i] * b[i] * share : d[i] * share, layer.adds_input, da + i);
+      for (int i = 0; i < first; ++i)
+        give(layer.merge == TG_MUL ? d[i] * b[i] * share : d[i] * share, layer.adds_input, da + i);
       for (int i = 0; i < second; ++i)
         give(layer.merge == TG_MUL ? d[i] * a[i] * share : d[shift + i] * share, layer.adds_other, db + i);
     }
@@ -100,7 +99,8 @@ void dropout_backward(const Node<W, D> &node) {
   for (int c = 0; c < node.columns; ++c) {
     const Lanes *d = node.doutput.row(c, 0), *factor = node.state + c * node.state_column + layer.dropped_inputs;
     const bool drops = node.dropping && layer.drops_inputs;
-    for (int64_t i = 0; i < all; ++i) give(drops ? d[i] * factor[i] : d[i], layer.adds_input, node.dinput.row(c, 0) + i);
+    for (int64_t i = 0; i < all; ++i)
+      give(drops ? d[i] * factor[i] : d[i], layer.adds_input, node.dinput.row(c, 0) + i);
   }
 }
 

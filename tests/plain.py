@@ -133,6 +133,8 @@ def forecast(network: Network, arrays: list[np.ndarray], window: np.ndarray) -> 
             bias = weights.pop(0) if options.get("use_bias", True) else [0.0] * len(share)
             rows = [plus(rows[0], share, bias)]
             sequences = True
+        elif name == "Dropout":  # which drops nothing in a forecast
+            sequences = True
         elif name == "Bidirectional":
             sequences = options["layer"][1].get("return_sequences", False)
             rows = bidirectional(options, weights, rows, counts)

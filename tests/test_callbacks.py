@@ -334,7 +334,9 @@ def test_batch_after_batch_gives_the_same_bits(shuffle):
 
 def test_batch_after_batch_with_series_of_different_lengths_and_networks_that_stop():
     x, y = [X[:14], X[:5], X[4:]], [Y[:14], Y[:5], Y[4:]]
-    stop = LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(stop.model, "stop_training", [False, False, epoch == 1]))
+    stop = LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(stop.model, "stop_training", [False, False, epoch == 1])
+    )
     made = []
     for callbacks in ([stop], [stop, Batches()]):
         made.append(build(networks=3))
@@ -391,9 +393,15 @@ def _fit(*callbacks: object, **options: object) -> object:
         (lambda: _fit("early"), "callbacks: expected objects of timeglass.Callback, got 'early'"),
         (lambda: _fit(EarlyStopping), "EarlyStopping'>: write its parentheses"),
         (lambda: build().fit(X, Y, callbacks=7), "callbacks: expected a list of callbacks, got 7"),
-        (lambda: _fit(EarlyStopping()), "EarlyStopping monitor 'val_loss': this fit has 'loss'; give fit validation_sp"),
+        (
+            lambda: _fit(EarlyStopping()),
+            "EarlyStopping monitor 'val_loss': this fit has 'loss'; give fit validation_sp",
+        ),
         (lambda: _fit(ReduceLROnPlateau("x", mode="min")), "ReduceLROnPlateau monitor 'x': this fit has 'loss'"),
-        (lambda: EarlyStopping("val_mae"), "EarlyStopping monitor 'val_mae': whether less is better is known of losses"),
+        (
+            lambda: EarlyStopping("val_mae"),
+            "EarlyStopping monitor 'val_mae': whether less is better is known of losses",
+        ),
         (lambda: EarlyStopping(7), "EarlyStopping monitor: expected a name such as 'val_loss', got 7"),
         (lambda: EarlyStopping(mode="least"), "EarlyStopping mode: expected one of 'auto', 'min', 'max', got 'least'"),
         (lambda: EarlyStopping(patience=-1), "EarlyStopping patience: expected a whole number of at least 0, got -1"),
@@ -402,7 +410,10 @@ def _fit(*callbacks: object, **options: object) -> object:
         (lambda: ReduceLROnPlateau(factor=1.0), "ReduceLROnPlateau factor: expected a number between 0 and 1, got 1.0"),
         (lambda: ReduceLROnPlateau(min_lr=-1), "ReduceLROnPlateau min_lr: expected a number of at least 0, got -1"),
         (lambda: LambdaCallback(on_epoch_end=3), "LambdaCallback on_epoch_end: expected a function, got 3"),
-        (lambda: setattr(build(), "learning_rate", [1, 2]), "learning_rate: expected a number, or one for each of 1 net"),
+        (
+            lambda: setattr(build(), "learning_rate", [1, 2]),
+            "learning_rate: expected a number, or one for each of 1 net",
+        ),
         (lambda: setattr(build(), "learning_rate", -1.0), "learning_rate: expected a finite number of at least 0, got"),
     ],
     ids=lambda value: value[:60] if isinstance(value, str) else "",

@@ -29,14 +29,14 @@ Y = RANDOM.normal(size=20)
 EPOCHS = 14
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
 def stop_after(epoch: int) -> Callback:
     def on_epoch_begin(now: int, logs: dict) -> None:
         if now == epoch:
-            raise Stopped
+            raise StoppedError
 
     return LambdaCallback(on_epoch_begin=on_epoch_begin)
 
@@ -57,7 +57,9 @@ def fit(model: Sequential, *more: Callback, **options) -> History:
         EarlyStopping(patience=3, restore_best_weights=True),
         *more,
     ]
-    return model.fit(X, Y, **{"epochs": EPOCHS, "batch_size": 6, "validation_split": 0.3} | options, callbacks=callbacks)
+    return model.fit(
+        X, Y, **{"epochs": EPOCHS, "batch_size": 6, "validation_split": 0.3} | options, callbacks=callbacks
+    )
 
 
 def same(one: History, other: History) -> bool:
@@ -81,7 +83,7 @@ def whole() -> tuple[Sequential, History]:
 def test_a_fit_stopped_after_any_epoch_goes_on_as_if_it_had_not_been(whole, tmp_path, epoch, every):
     stopped = min(epoch, len(whole[1].epoch) - 1)
     path = tmp_path / "run.npz"
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         fit(build(), Checkpoint(path, every), stop_after(stopped))
     model = build()
     history = fit(model, Checkpoint(path, every))
@@ -128,13 +130,13 @@ def test_a_callback_of_ones_own_keeps_its_state(tmp_path):
 
     counters = Counter(), Counter()
     keep = Checkpoint(tmp_path / "run.npz")
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         build().fit(X, Y, epochs=5, callbacks=[counters[0], keep, stop_after(3)])
     build().fit(X, Y, epochs=5, callbacks=[counters[1], keep])
     assert counters[1].seen.tolist() == [5, 10]
 
 
-# Stopped from outside
+# StoppedError from outside
 
 SCRIPT = """
 import sys
@@ -209,8 +211,8 @@ def saved(tmp_path):
         ({"batch_size": 5}, "batch_size differs: the file has 6, this fit 5"),
         ({"shuffle": False}, "shuffle differs: the file has True, this fit False"),
         ({"x": X + 1}, "x differs: the file has (14, 3, 2), SHA-256"),
-        ({"y": np.where(Y == Y[0], 0, Y)}, "y differs: the file has (14, 1), SHA-256"),
-        ({"y": np.where(Y == Y[-1], 0, Y)}, "validation y differs: the file has (6, 1), SHA-256"),
+        ({"y": np.append(9, Y[1:])}, "y differs: the file has (14, 1), SHA-256"),
+        ({"y": np.append(Y[:19], 9)}, "validation y differs: the file has (6, 1), SHA-256"),
         ({"sample_weight": np.ones(20)}, "sample_weight differs: the file has none, this fit (14,), SHA-256"),
         ({"callbacks": []}, "callback ReduceLROnPlateau 0 differs: the file has ReduceLROnPlateau(monitor='loss'"),
         ({"networks": 5, "seed": 1, "shuffle": False, "batch_size": 2}, "batch_size differs"),
@@ -303,7 +305,10 @@ def rewrite(path, **changes) -> None:
         ({"state__steps": lambda a: a.astype(float)}, "state.steps is float64 (4,), expected int64 (4,)"),
         ({"history__loss": lambda a: np.concatenate([a, a])}, "history and epochs disagree"),
         ({"history__loss": None}, "history and epochs disagree"),
-        ({"callback__EarlyStopping 1__wait": lambda a: a[:1]}, "EarlyStopping 1 wait is int64 (1,), expected int64 (4,)"),
+        (
+            {"callback__EarlyStopping 1__wait": lambda a: a[:1]},
+            "EarlyStopping 1 wait is int64 (1,), expected int64 (4,)",
+        ),
         ({"state__weights": lambda a: a.astype(object)}, "not a whole checkpoint"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
@@ -332,7 +337,10 @@ def _fit_with(*callbacks: object) -> History:
     [
         (lambda path: _fit_with(Checkpoint(path / "no" / "run.npz")), "there is no folder "),
         (lambda path: _fit_with(Checkpoint(path)), "is a folder: give the name of a file"),
-        (lambda path: _fit_with(Checkpoint(path / "a"), Checkpoint(path / "b")), "expected at most one Checkpoint, got 2"),
+        (
+            lambda path: _fit_with(Checkpoint(path / "a"), Checkpoint(path / "b")),
+            "expected at most one Checkpoint, got 2",
+        ),
         (lambda path: Checkpoint(7), "Checkpoint path: expected the name of a file, got 7"),
         (lambda path: Checkpoint(""), "Checkpoint path: expected the name of a file, got ''"),
         (lambda path: Checkpoint("a", every=0), "Checkpoint every: expected a whole number of at least 1, got 0"),

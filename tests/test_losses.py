@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from live import live_keras
+from live import live_keras, live_torch
 from numpy.testing import assert_allclose
 
 from timeglass.errors import OptionError, ShapeError
@@ -185,6 +185,9 @@ def test_masked_steps_have_no_share_and_the_others_share_alike():
     steps = np.array([[[True, False, True], [True, False, False]]])
     shares = batch_shares(2, np.float64, None, steps)
     assert_allclose(shares, [[[1 / 3, 0, 1 / 3], [1 / 3, 0, 0]]])
+    each = np.concatenate([steps, ~steps])
+    both = batch_shares(2, np.float64, None, each)
+    assert_allclose(both, np.concatenate([shares, (1 - 3 * shares) / 3]))
     none = batch_shares(2, np.float64, None, np.zeros((1, 2, 3), dtype=bool))
     assert none.tolist() == np.zeros((1, 2, 3)).tolist()
 
@@ -233,6 +236,29 @@ def test_every_name_that_keras_has_for_a_loss_is_taken():
     for name in ("mse", "MSE", "mae", "MAE", *own):
         theirs = keras.losses.get(name)
         assert loss_of(name).name in (theirs.name if isinstance(theirs, keras.losses.Loss) else theirs.__name__)
+
+
+# torch
+
+
+@live_torch
+def test_huber_and_the_gaussian_likelihood_are_those_of_torch():
+    import torch
+    from torch.nn import functional
+
+    p, y = (array[0] for array in drawn(GaussianLikelihood(), (1, 30, 3)))
+    mean, s = (torch.tensor(part, requires_grad=True) for part in (p[:, :3], p[:, 3:]))
+    for loss, expected in (
+        (GaussianLikelihood(), functional.gaussian_nll_loss(mean, torch.tensor(y), torch.exp(s), full=True, eps=1e-12)),
+        (Huber(0.3), functional.huber_loss(mean, torch.tensor(y), delta=0.3)),
+    ):
+        mean.grad, s.grad = None, torch.zeros_like(s)
+        expected.backward()
+        given = p if isinstance(loss, GaussianLikelihood) else p[:, :3]
+        value, derivative = batch_loss(loss, given[None], y[None], batch_shares(30, np.float64))
+        assert_allclose(value[0], expected.item(), rtol=1e-10)
+        slopes = np.concatenate([mean.grad.numpy(), s.grad.numpy()], axis=1)[:, : given.shape[1]]
+        assert_allclose(derivative[0], slopes, rtol=0, atol=1e-12)
 
 
 # What is refused

@@ -16,7 +16,8 @@ Y = np.linspace(0, 0.9, 10)
 
 
 def build(**options) -> Sequential:
-    return Sequential([Input((3, 2)), SimpleRNN(4), Dense(1)], **{"seed": 0} | options)
+    layers = options.pop("layers", [SimpleRNN(4), Dense(1)])
+    return Sequential([Input((3, 2)), *layers], **{"seed": 0} | options)
 
 
 def compiled(optimizer: str | Adam = "adam", **options) -> Sequential:
@@ -121,7 +122,7 @@ def test_a_fit_lowers_the_loss_and_reports_each_epoch():
     assert history.epoch == list(range(40))
     seconds = history.params.pop("seconds")
     assert 0 < seconds < 60
-    assert history.params == {"epochs": 40, "steps": 3, "networks": 3, "engine": model.engine}
+    assert history.params == {"epochs": 40, "steps": 3, "networks": 3, "engine": model.engine, "resumed": 0}
 
 
 def test_the_first_loss_of_a_whole_batch_is_that_of_the_start():
@@ -237,13 +238,16 @@ def _with(array: np.ndarray, place: tuple[int, ...], value: float) -> np.ndarray
         (lambda: SimpleRNN(0), OptionError, "SimpleRNN units: expected a whole number of at least 1, got 0"),
         (lambda: SimpleRNN(2.5), OptionError, "SimpleRNN units: expected a whole number of at least 1, got 2.5"),
         (lambda: Dense(True), OptionError, "Dense units: expected a whole number of at least 1, got True"),
-        (lambda: Dense(1, "swish"), OptionError, "Dense activation: expected one of linear, tanh, sigmoid, relu, got"),
-        (lambda: SimpleRNN(1, "elu"), OptionError, "SimpleRNN activation: expected one of linear, tanh, sigmoid, relu"),
+        (lambda: Dense(1, "gelu"), OptionError, "Dense activation: expected one of linear, tanh, sigmoid, relu, "),
+        (lambda: SimpleRNN(1, "mish"), OptionError, "SimpleRNN activation: expected one of linear, tanh, sigmoid"),
         (lambda: Input((12,)), OptionError, "Input input shape: expected (time steps, features), each at least 1, got"),
         (lambda: Input((None, 1)), OptionError, "Input input shape: expected (time steps, features)"),
         (lambda: SimpleRNN(1, input_shape=(0, 1)), OptionError, "SimpleRNN input shape: expected (time steps"),
         (lambda: Dense(1, input_shape=(1,)), OptionError, "Dense input shape: expected (time steps, features)"),
-        (lambda: Sequential(["tanh"]), OptionError, "expected Input, SimpleRNN or Dense layers, got 'tanh'"),
+        (lambda: Sequential(["tanh"]), OptionError, "expected layers such as Input((12, 1)), SimpleRNN(3) or"),
+        (lambda: Sequential(Dense(1)), OptionError, "Sequential layers: expected a list, got Dense(units=1"),
+        (lambda: Sequential(5), OptionError, "Sequential layers: expected a list, got 5"),
+        (lambda: build(layers=[SimpleRNN(2, dropout=(0.1, 0.2))]), OptionError, "2 dropout rates for 1 networks: give"),
         (lambda: Sequential([SimpleRNN(2), Input((3, 2))]), ShapeError, "Input: only as the first layer"),
         (lambda: Sequential([Input((3, 2)), SimpleRNN(2), SimpleRNN(2)]), ShapeError, "set return_sequences=True on"),
         (lambda: Sequential([Input((3, 2))]).build((3, 2)), ShapeError, "a network needs at least one layer: add"),
@@ -253,8 +257,14 @@ def _with(array: np.ndarray, place: tuple[int, ...], value: float) -> np.ndarray
         (lambda: build(engine="torch").predict(X), OptionError, "expected one of lanes, numpy, keras, got 'torch'"),
         (lambda: Sequential([SimpleRNN(2)]).count_params(), ShapeError, "no input shape yet: begin with Input("),
         (lambda: Sequential([SimpleRNN(2)]).predict(X[:, :, 0]), ShapeError, "the network has no input shape yet"),
-        (lambda: build().compile("sgd", "mse"), OptionError, "optimizer: expected 'adam' or an Adam(...), got 'sgd'"),
-        (lambda: build().compile("adam", "mae"), OptionError, "loss: expected one of mean_squared_error, got 'mae'"),
+        (lambda: build().compile("nadam", "mse"), OptionError, "optimizer: expected one of lbfgs, levenberg_marq"),
+        (lambda: build().compile(7, "mse"), OptionError, "or an optimiser such as Adam(0.01), got 7"),
+        (lambda: build().compile("adam", "hinge"), OptionError, "loss: expected one of mean_squared_error, mean_abs"),
+        (lambda: build().compile("adam", "mse", l2=-1), OptionError, "l2: expected a finite number of at least 0"),
+        (lambda: build().compile("adam", "mse", l2=[0, 1]), OptionError, "l2: expected a number, or one for each of"),
+        (lambda: build().compile("adam", "mse", l2="a"), OptionError, "l2: expected a number, or one for each of"),
+        (lambda: build().compile(Adam((0.1, 0.2)), "mse"), OptionError, "Adam learning_rate: expected one rate or 1"),
+        (lambda: build().learning_rate, InputError, "compile the network first"),
         (lambda: Adam(learning_rate=0), OptionError, "Adam learning_rate: expected a finite number above 0, got 0"),
         (lambda: Adam(learning_rate=np.inf), OptionError, "learning_rate: expected a finite number above 0, got inf"),
         (lambda: Adam(beta_1=1.0), OptionError, "Adam beta_1: expected a number from 0 to below 1, got 1.0"),
@@ -288,18 +298,22 @@ def _with(array: np.ndarray, place: tuple[int, ...], value: float) -> np.ndarray
         (lambda: _fit(y=_with(Y, (7,), np.nan)), InputError, "y[7] is nan, which float32 cannot hold"),
         (lambda: build().predict(_with(X, (9, 0, 0), np.nan)), InputError, "remove or replace missing values"),
         (lambda: _fit(epochs=0), OptionError, "epochs: expected a whole number of at least 1, got 0"),
+        (lambda: _fit(epochs=2**40), OptionError, "the losses of 1,099,511,627,776 epochs of 1 networks alone"),
+        (lambda: _fit(lanes="threads"), OptionError, "lanes: expected one of None, 'networks', 'samples'"),
         (lambda: _fit(epochs=1.5), OptionError, "epochs: expected a whole number of at least 1, got 1.5"),
         (lambda: _fit(batch_size=0), OptionError, "batch_size: expected a whole number of at least 1, got 0"),
         (lambda: _fit(validation_split=1.0), OptionError, "expected a share from 0 to below 1, got 1.0"),
         (lambda: _fit(validation_split=-0.1), OptionError, "validation_split: expected a share from 0 to below 1"),
         (lambda: _fit(validation_split=0.95), OptionError, "0.95 of 10 windows leaves none to train on"),
         (lambda: _fit(verbose=3), OptionError, "verbose: expected 0, 1, 2 or 'auto', got 3"),
+        (lambda: build().set_weights(5), InputError, "set_weights: expected a list of 5 arrays, got 5"),
+        (lambda: setattr(build(), "weights", np.ones(33)), ShapeError, "weights: expected shape (1, 33), got (33,)"),
         (lambda: build().set_weights([]), ShapeError, "set_weights: expected 5 arrays, got 0"),
         (lambda: build().set_weights(build(networks=2).get_weights()), ShapeError, "wx has shape (2, 4), got (2, 2"),
         (lambda: Sequential([SimpleRNN(2)]).set_weights([]), ShapeError, "the network has no input shape yet"),
     ],
     ids=lambda value: value[:60] if isinstance(value, str) else "",
-)  # fmt: skip
+)
 def test_a_refusal_says_what_was_expected_and_what_was_given(call, error, words):
     with pytest.raises(error) as caught:
         call()

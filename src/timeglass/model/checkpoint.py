@@ -1,4 +1,4 @@
-"""`Checkpoint`: a fit's whole state in a file, so that one stopped at any point ends with the bits of one never stopped.
+"""`Checkpoint`: a fit's whole state in a file; stopped at any point, it ends with the bits of a fit never stopped.
 
 The file is an .npz of plain numeric arrays (no pickle), one of them the header: JSON with the format's version, the
 epochs done, and the fit's fingerprint. A fit takes a file up only if every line of the fingerprint is its own.

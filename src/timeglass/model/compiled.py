@@ -12,7 +12,7 @@ from timeglass.errors import OptionError
 from timeglass.model.checks import per_network
 from timeglass.train.engine import TrainingState
 from timeglass.train.losses import Loss, loss_of
-from timeglass.train.optimizers import Optimizer, optimizer_of
+from timeglass.train.optimizers import Adam, Optimizer, optimizer_of
 from timeglass.train.schedules import Schedule
 from timeglass.train.solver_settings import LBFGS, LevenbergMarquardt, Solver
 
@@ -44,6 +44,11 @@ class Compiled:
         if not isinstance(self.optimizer, Optimizer):
             raise OptionError(f"learning_rate: {type(self.optimizer).__name__} has none")
         return self.optimizer
+
+    @property
+    def for_task(self) -> Optimizer:
+        """What a `FitTask` takes; a solver's has an optimiser that plays no part."""
+        return self.optimizer if isinstance(self.optimizer, Optimizer) else Adam()
 
     def rates(self, state: TrainingState) -> NDArray[np.float64]:
         """(L,): the learning rates of the next step."""

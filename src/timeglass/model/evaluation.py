@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from timeglass.model.data import Data
 from timeglass.network.architecture import Architecture
-from timeglass.train.engine import Engine
+from timeglass.train.engine import Engine, FitTask
+from timeglass.train.full_batch import gradients
 from timeglass.train.losses import Loss
+from timeglass.train.optimizers import Adam
 from timeglass.types import Array, Floats
 
 __all__ = ["data_losses", "l2_penalty"]
@@ -34,6 +36,9 @@ def data_losses(
 
     As in Keras, the sum is divided by the number of windows, not by the sum of their weights.
     """
+    last = architecture.layers[-1]
+    if last.masked and last.gives_sequence:
+        return _of_masked_sequences(architecture, weights, data, loss, l2)
     y = data.y.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told of by who asked
         forecasts = engine.predict(architecture, weights, data.x).astype(np.float64)
@@ -48,3 +53,14 @@ def _means(losses: Array, counts: NDArray[np.int64] | None) -> Array:
     if counts is None:
         return losses.mean(axis=1)
     return np.array([row[:count].mean() for row, count in zip(losses, counts, strict=True)])
+
+
+def _of_masked_sequences(
+    architecture: Architecture, weights: Floats, data: Data, loss: Loss, l2: NDArray[np.float64] | None
+) -> Array:
+    """The same where steps that are masked do not count: the sum is divided by the number of those that do."""
+    whole = FitTask(
+        architecture, data.x, data.y, epochs=1, batch_size=data.windows, shuffle=False, seed=0, optimizer=Adam(),
+        loss=loss, counts=data.counts, sample_weight=data.sample_weight, l2=l2,
+    )  # fmt: skip
+    return gradients(whole, weights.astype(np.float64))[0]

@@ -8,11 +8,14 @@ from typing import Any
 from timeglass.errors import OptionError, ShapeError
 from timeglass.model.callbacks import Callbacks
 from timeglass.model.checkpoint import Checkpoint
+from timeglass.model.checks import whole
 from timeglass.model.data import Data, Shape, data_of
 from timeglass.network.architecture import Architecture
 from timeglass.network.dropout import drops
+from timeglass.train.optimizers import Optimizer
+from timeglass.train.solver_settings import Solver
 
-__all__ = ["check_epochs", "sorted_callbacks", "split_data"]
+__all__ = ["batch_size_of", "check_epochs", "sorted_callbacks", "split_data"]
 
 _MOST_BYTES = 4 * 2**30  # of history
 _BYTES_OF_A_LOSS = 16  # in an array, and in the history's list
@@ -27,6 +30,12 @@ def check_epochs(epochs: int, networks: int) -> int:
             f"{need / 2**30:,.0f} GiB of memory, a fit takes at most {_MOST_BYTES // 2**30}: train in several fits"
         )
     return epochs
+
+
+def batch_size_of(batch_size: Any, optimizer: Optimizer | Solver, windows: int) -> int:
+    """As asked for, but not more than there are windows: 32 unless told, for a solver all."""
+    usual = windows if isinstance(optimizer, Solver) else 32
+    return min(whole("batch_size", usual if batch_size is None else batch_size, 1), windows)
 
 
 def split_data(shape: Shape, data: Data, validation_split: Any, validation_data: Any) -> tuple[Data, Data | None]:

@@ -16,9 +16,10 @@ from timeglass.model.checks import one_of, whole
 from timeglass.model.compiled import Compiled
 from timeglass.model.data import Shape, data_of, is_series_list, windows_of
 from timeglass.model.evaluation import data_losses
-from timeglass.model.fitting import check_epochs, sorted_callbacks, split_data
+from timeglass.model.fitting import batch_size_of, check_epochs, sorted_callbacks, split_data
 from timeglass.model.history import History
 from timeglass.model.report import Reporter, check_verbose
+from timeglass.model.solving import Solving
 from timeglass.model.summary import summary_lines
 from timeglass.model.training import Training
 from timeglass.network.architecture import Architecture
@@ -71,7 +72,7 @@ class Sequential:
         self._state: TrainingState | None = None
         self._compiled: Compiled | None = None
         self._stopped = np.zeros(self.networks, dtype=np.bool_)
-        if isinstance(layers, Input | Layer):
+        if layers is not None and not isinstance(layers, Iterable):
             raise OptionError(f"Sequential layers: expected a list, got {layers!r}: put it in brackets")
         for layer in layers or ():
             self.add(layer)
@@ -275,6 +276,9 @@ class Sequential:
         x and y may be lists of L arrays, one series of windows for each network, of different lengths if need be; or
         have a leading axis of L. So may `sample_weight` (N,), and all of these in `validation_data`.
 
+        With `LevenbergMarquardt` or `LBFGS` an epoch is one iteration over all windows; there are no batches, and no
+        callbacks for epochs.
+
         `lanes` says what the compiled engine's lanes carry; it chooses itself unless told.
 
         Ctrl-C, and any error, leaves each network the best weights so far: of the epoch with the lowest validation
@@ -288,14 +292,17 @@ class Sequential:
         task = FitTask(
             self.architecture, data.x, data.y,
             epochs=check_epochs(whole("epochs", epochs, 1), self.networks),
-            batch_size=min(whole("batch_size", 32 if batch_size is None else batch_size, 1), data.windows),
-            shuffle=bool(shuffle), seed=self.seed, optimizer=compiled.stepwise, loss=compiled.loss,
+            batch_size=batch_size_of(batch_size, compiled.optimizer, data.windows),
+            shuffle=bool(shuffle), seed=self.seed, optimizer=compiled.for_task, loss=compiled.loss,
             counts=data.counts, sample_weight=data.sample_weight, l2=compiled.l2,
             lanes=one_of("lanes", lanes, (None, "networks", "samples")),
         )  # fmt: skip
         told, checkpoint = sorted_callbacks(callbacks, self.architecture)
         reporter = Reporter(verbose, task.epochs, task.batches, on_progress)
-        return Training(self, self._chosen_engine(), task, held_back, told, checkpoint, reporter).run()
+        engine, optimizer = self._chosen_engine(), compiled.optimizer
+        if isinstance(optimizer, Solver):
+            return Solving(self, engine, optimizer, task, held_back, told, checkpoint, reporter).run()
+        return Training(self, engine, task, held_back, told, checkpoint, reporter).run()
 
     def predict(self, x: Any, *, verbose: int | str = "auto") -> Any:
         """Forecasts (N, K) of windows x (N, T, F); (L, N, K) where L > 1.

@@ -214,7 +214,7 @@ class Training:
         bad[:, -1] |= active & ~np.isfinite(self.state.weights).all(axis=1)
         if not bad.any():
             return
-        self._diverged = bad.any(axis=1)
+        self._diverged |= bad.any(axis=1)
         epoch = int(np.argmax(bad.any(axis=0)))
         network = int(np.argmax(bad[:, epoch]))
         rate = float(np.broadcast_to(self.model.learning_rate, len(self.start))[network])

@@ -73,11 +73,11 @@ class FitTask:
 
     def check(self, networks: int) -> None:
         """A `ShapeError` or `OptionError` unless everything that is given for each network is given for so many."""
-        n, shared = self.x.shape[-3], self.x.ndim == 3
-        if (self.x.ndim != 4 and not shared) or not _leads(self.y.shape, self.x.shape[:-2]):
-            raise ShapeError(
-                f"expected windows (N, T, F) or (L, N, T, F) with y alike, got {self.x.shape}, {self.y.shape}"
-            )
+        shared = self.x.ndim == 3
+        if self.x.ndim not in (3, 4) or self.y.shape[: self.x.ndim - 2] != self.x.shape[:-2]:
+            got = f"x {self.x.shape}, y {self.y.shape}"
+            raise ShapeError(f"expected windows x (N, T, F) with y (N, …), or both with L before that, got {got}")
+        n = self.x.shape[-3]
         if not shared and len(self.x) != networks:
             raise ShapeError(f"x: expected a set of windows for each of {networks} networks, got {len(self.x)} sets")
         if self.sample_weight is not None and self.sample_weight.shape not in ((n,), (networks, n)):
@@ -108,10 +108,6 @@ class FitTask:
             l2=some(self.l2, 0),
             optimizer=_some_rates(self.optimizer, rows),
         )
-
-
-def _leads(shape: tuple[int, ...], first: tuple[int, ...]) -> bool:
-    return shape[: len(first)] == first
 
 
 def _some_rates(given: Any, rows: Rows) -> Any:

@@ -16,6 +16,7 @@ from timeglass.kernel.library import Library, load
 from timeglass.kernel.structs import CARRIES, LANES, NARROW, FitCode
 from timeglass.kernel.training import Fit, Group
 from timeglass.network.architecture import Architecture
+from timeglass.network.dropout import check_rates
 from timeglass.train.engine import FitTask, OnProgress, TrainingState
 from timeglass.train.engine_numpy import NumpyEngine
 from timeglass.train.kernel_codes import dropout_rates, kernel_lacks, loss_code, network_code, optimizer_code
@@ -55,7 +56,9 @@ class _Settings:
         self._engine, self._task, self._first_epoch = engine, task, state.epochs
         self._rates = task.optimizer.base_rates(networks) * state.rate_scale
         self._l2 = None if task.l2 is None or not np.any(task.l2) else np.array(task.l2, dtype=np.float64)
+        check_rates(task.architecture, networks)
         self._dropout = dropout_rates(task.architecture, networks)
+        self._loss, self._levels = loss_code(task.loss)
         self._first_step = int(state.steps.min())
         last_step = int(state.steps.max()) + task.epochs * task.batches
         self._factors: NDArray[np.float64] | None = None
@@ -65,13 +68,12 @@ class _Settings:
 
     def of(self, rows: slice, carry: Carry) -> FitCode:
         engine, task = self._engine, self._task
-        loss, self._levels = loss_code(task.loss)
 
         def at(values: NDArray[np.float64] | None) -> int | None:
             return None if values is None else values[rows].ctypes.data
 
         return FitCode(
-            loss=loss, optimizer=optimizer_code(task.optimizer),
+            loss=self._loss, optimizer=optimizer_code(task.optimizer),
             rates=at(self._rates), l2=at(self._l2), dropout=at(self._dropout),
             factors=None if self._factors is None else self._factors.ctypes.data, first_step=self._first_step,
             factor_count=0 if self._factors is None else len(self._factors),
@@ -92,7 +94,7 @@ def _group_size(networks: int, threads: int) -> int:
 
 def _flat(y: Floats, outputs: int) -> Floats:
     """Y (…, N, targets) from y (…, N, …) of a network whose output has so many axes."""
-    return np.ascontiguousarray(y.reshape(*y.shape[: y.ndim - outputs], -1))
+    return np.ascontiguousarray(y.reshape(*y.shape[: y.ndim - outputs], -1), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -109,25 +111,29 @@ class LanesEngine:
     slice_batches: int = 0
     name = "lanes"
     _codes: list[Any] = field(default_factory=list, repr=False, compare=False)
+    _said: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def _code(self, architecture: Architecture) -> calls.NetworkCode | None:
         """The network in the kernel's words, kept for the next call; None, once with a warning, where it has none."""
         if not self._codes or self._codes[0] is not architecture:
-            lacks = kernel_lacks(architecture)
-            if lacks:
+            code, lacks = network_code(architecture), kernel_lacks(architecture)
+            if lacks is None and self.library.calls.tg_count_weights(code.at) < 0:
+                lacks = "networks of this size"
+            if lacks and lacks not in self._said:
+                self._said.add(lacks)
                 warnings.warn(
-                    f"the compiled engine does not have {lacks}: this network runs on the NumPy engine, which is slower",
+                    f"the compiled engine does not have {lacks}: the NumPy engine runs this network, more slowly",
                     EngineWarning,
                     stacklevel=2,
                 )
-            self._codes[:] = [architecture, None if lacks else network_code(architecture)]
+            self._codes[:] = [architecture, None if lacks else code]
         return self._codes[1]
 
     def _windows(self, task: FitTask) -> calls.Windows:
         y = _flat(task.y, len(task.architecture.output_shape))
         weight = None if task.sample_weight is None else np.ascontiguousarray(task.sample_weight, dtype=np.float32)
         counts = None if task.counts is None else np.ascontiguousarray(task.counts, dtype=np.int64)
-        return calls.Windows(np.ascontiguousarray(task.x), y, weight, counts)
+        return calls.Windows(np.ascontiguousarray(task.x, dtype=np.float32), y, weight, counts)
 
     def fit(self, task: FitTask, state: TrainingState, on_progress: OnProgress) -> Array:
         code = self._code(task.architecture)
@@ -135,6 +141,7 @@ class LanesEngine:
             return NumpyEngine().fit(task, state, on_progress)
         task.check(len(state.weights))
         state.make_slots(task.optimizer)
+        state.slots = np.ascontiguousarray(state.slots)  # `take` gives them in another order
         networks, carry = len(state.weights), carry_of(task)
         work = task.architecture.work * task.windows * task.epochs * -(-networks // LANES)
         threads = self.threads or (thread_count() if work > _WORK_WORTH_A_THREAD else 1)
@@ -158,13 +165,14 @@ class LanesEngine:
         finally:
             for fit in fits:
                 fit.give_back()
-        state.epochs += task.epochs
+            state.epochs += min(fit.progress.epoch for fit in fits)
         return np.concatenate([fit.losses for fit in fits])
 
     def predict(self, architecture: Architecture, weights: Floats, x: Floats) -> Floats:
         code = self._code(architecture)
         if code is None:
             return NumpyEngine().predict(architecture, weights, x)
+        weights, x = np.ascontiguousarray(weights), np.ascontiguousarray(x, dtype=np.float32)
         networks, count = len(weights), x.shape[-3]
         in_lanes = -(-networks // LANES) * count
         of_samples = networks * -(-count // LANES)

@@ -137,7 +137,8 @@ class _Fit:
 
     def _masks(self, rows: Rows, positions: Array) -> Masks:
         task, state = self.task, self.state
-        architecture = architecture_of(task.architecture, rows)
+        whole = isinstance(rows, slice)
+        architecture = task.architecture if whole else architecture_of(task.architecture, rows)
         return dropout_masks(architecture, task.seed, state.numbers[rows], state.epochs, positions)
 
     def _step(self, rows: Rows, weights: Array, gradient: Array) -> None:
@@ -169,7 +170,7 @@ class _Fit:
 
 
 class NumpyEngine:
-    """All networks at once, along the arrays' first axis."""
+    """All networks at once, along the arrays' first axis. A task's `lanes` are the compiled engine's, and mean nothing here."""
 
     name = "numpy"
 
@@ -189,7 +190,7 @@ class NumpyEngine:
     @_quiet
     def predict(self, architecture: Architecture, weights: Floats, x: Floats) -> Floats:
         windows = x if x.ndim == 4 else x[None]
-        at_once = max(1, _WORK_AT_ONCE // (architecture.work * len(weights)))
+        at_once = max(1, _WORK_AT_ONCE // max(1, architecture.work * len(weights)))
         made = [
             chain.output(architecture, chain.forward(architecture, weights, windows[:, begin : begin + at_once]))
             for begin in range(0, windows.shape[1], at_once)

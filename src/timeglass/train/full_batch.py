@@ -137,7 +137,7 @@ def _part_of_jacobian(architecture: Architecture, weights: Array, x: Array) -> t
     outputs = prod(architecture.output_shape)
     derivatives = np.empty((len(copies), outputs, copies.shape[1]), dtype=weights.dtype)
     for k in range(outputs):
-        dy = np.zeros_like(forecasts)
+        dy = np.zeros(forecasts.shape, dtype=forecasts.dtype)  # in C order, which zeros_like would not keep to
         dy.reshape(len(dy), -1)[:, k] = 1
         derivatives[:, k] = chain.backward(architecture, copies, values, dy)
     shape = networks, windows, outputs

@@ -47,8 +47,9 @@ class Iterations:
         self.best_weights = self.weights.copy()  # (L, P)
         self.best_losses = np.full(networks, np.inf)  # (L,): their loss
         self.best_values = np.full(networks, np.inf)  # (L,): their validation loss; the loss where there is none
-        self._losses = np.full((networks, limit), np.nan)
-        self._validation_losses = np.full((networks, limit), np.nan)
+        # Columns are added as they are needed: few reach the limit.
+        self._losses = np.empty((networks, 0))
+        self._validation_losses = np.empty((networks, 0))
         self._start_validation = np.full(networks, np.nan)
         self._running = np.ones(networks, dtype=bool)
         self._waited = np.zeros(networks, dtype=np.int64)  # (L,): iterations since the best
@@ -85,6 +86,8 @@ class Iterations:
 
     def end_iteration(self, rows: Rows, weights: Array, values: Array) -> None:
         """Notes an iteration of `rows`: where each stands now (L', P), and the loss there (L',)."""
+        if self.done[rows].max(initial=0) == self._losses.shape[1]:
+            self._losses, self._validation_losses = _widened(self._losses), _widened(self._validation_losses)
         self.weights[rows], self.values[rows] = weights, values
         self._losses[rows, self.done[rows]] = values
         validation = values
@@ -120,7 +123,14 @@ class Iterations:
 
     def _filled(self, columns: Array, start: Array) -> Array:
         """The columns that were reached, at least one; each row goes on with its last value, or its start's."""
-        reached = max(1, int(self.done.max()))
+        reached = int(self.done.max())
+        if reached == 0:
+            return start[:, None].copy()
         last = np.minimum(np.arange(reached), self.done[:, None] - 1)  # (L, iterations)
         rows = np.arange(len(columns))[:, None]
         return np.where(last < 0, start[:, None], columns[rows, np.maximum(last, 0)])
+
+
+def _widened(columns: Array) -> Array:
+    """With twice the columns, and some more."""
+    return np.concatenate([columns, np.full((len(columns), columns.shape[1] + 16), np.nan)], axis=1)

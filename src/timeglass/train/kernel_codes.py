@@ -37,7 +37,15 @@ def kernel_lacks(architecture: Architecture) -> str | None:
     last = architecture.layers[-1]
     if last.masked and last.gives_sequence:
         return "masked steps in the output"
+    if any(_is_turned_pair(architecture, node) for node in architecture.layers):
+        return "masked sequences of a pair whose first layer goes backwards"
     return None
+
+
+def _is_turned_pair(architecture: Architecture, node: PlacedLayer) -> bool:
+    """Whether it merges sequences that run against the time of their mask."""
+    merges = isinstance(node.layer, Merge) and node.masked and node.gives_sequence
+    return merges and architecture.layers[node.inputs[0]].go_backwards
 
 
 def _layer_code(node: PlacedLayer) -> LayerCode:
@@ -74,9 +82,7 @@ def network_code(architecture: Architecture) -> NetworkCode:
     for code, node in zip(codes, architecture.layers, strict=True):
         if isinstance(node.layer, LinearSkip):
             code.skip_steps = node.skip_features // architecture.features
-    return NetworkCode(
-        architecture.time_steps, architecture.features, int(np.prod(architecture.output_shape)), codes
-    )
+    return NetworkCode(architecture.time_steps, architecture.features, int(np.prod(architecture.output_shape)), codes)
 
 
 def _rates(node: PlacedLayer, networks: int) -> NDArray[np.float64]:
@@ -127,5 +133,3 @@ def optimizer_code(optimizer: Optimizer) -> OptimizerCode:
         epsilon=getattr(settings, "epsilon", 0.0),
         weight_decay=getattr(settings, "weight_decay", 0.0),
     )
-
-

@@ -17,13 +17,15 @@ from timeglass.types import Array
 
 __all__ = ["LeastSquares"]
 
-# Of Jacobians at once: 32 MB of doubles.
+# Of Jacobians at once: 32 MB of doubles; and multiply-adds of their products, so few that Ctrl-C is not kept waiting.
 _NUMBERS_AT_ONCE = 2**22
+_WORK_AT_ONCE = 2 * 10**9
 
 
 def _blocks(count: int, at_once: int) -> Iterator[slice]:
-    """0 … count, in blocks of `at_once`, or of one."""
-    return (slice(begin, begin + max(1, at_once)) for begin in range(0, count, max(1, at_once)))
+    """0 … count in blocks of at most `at_once`, and at least one."""
+    at_once = max(1, at_once)
+    return (slice(begin, min(begin + at_once, count)) for begin in range(0, count, at_once))
 
 
 class LeastSquares:
@@ -51,9 +53,10 @@ class LeastSquares:
         networks, count = weights.shape
         total = np.zeros((networks, count + 1, count + 1))
         row = self._outputs * (count + 1)  # numbers of one window
-        for part in _blocks(self._x.shape[1], _NUMBERS_AT_ONCE // row):
-            windows = len(range(self._x.shape[1])[part])
-            for some in _blocks(networks, _NUMBERS_AT_ONCE // (row * windows)):
+        at_once = min(_NUMBERS_AT_ONCE // row, _WORK_AT_ONCE // (row * (count + 1)))
+        for part in _blocks(self._x.shape[1], at_once):
+            windows = part.stop - part.start
+            for some in _blocks(networks, at_once // windows):
                 total[some] += products(self._rows(weights[some], some, part))
         if self._penalty is not None:
             self._add_penalty(total, weights)
@@ -72,6 +75,7 @@ class LeastSquares:
 
     def _add_penalty(self, total: Array, weights: Array) -> None:
         """l2 · w · w, its half derivative l2 · w, and l2 on the diagonal of A."""
+        assert self._penalty is not None
         share = self._penalty * weights
         each = np.arange(weights.shape[1])
         total[:, each, each] += self._penalty

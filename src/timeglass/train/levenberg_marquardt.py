@@ -5,8 +5,9 @@ The loss is a sum of squares, F(w) = r · r. With J = dr/dw, near w
     F(w + h) ≈ F + 2 h · g + h · A h,   g = Jᵀ r,   A = Jᵀ J
 
 and the step solves (A + damping · D) h = -g: Gauss and Newton's for a small damping, a short one down the gradient for
-a large one. D is the diagonal of A (Marquardt), so that the scale of a weight does not matter. The gain ratio, the fall
-of F over the fall foretold, says whether the step is taken and what becomes of the damping (Nielsen).
+a large one. D is the diagonal of A (Marquardt), so that a weight's scale matters little, plus the diagonal's mean
+(Levenberg), or a weight that hardly matters yet would be thrown far: gates closed at the start never opened. The gain
+ratio, the fall of F over the fall foretold, says whether the step is taken and what becomes of the damping (Nielsen).
 
 K. Levenberg, "A method for the solution of certain non-linear problems in least squares", 1944; D. W. Marquardt, "An
 algorithm for least-squares estimation of nonlinear parameters", 1963; H. B. Nielsen, "Damping parameter in
@@ -28,8 +29,6 @@ __all__ = ["Evaluate", "Quadratic", "minimize", "products", "quadratic"]
 
 # LAPACK cannot be interrupted: multiply-adds of one call, so few that Ctrl-C is not kept waiting.
 _WORK_AT_ONCE = 10**9
-# Of the largest in D: less would let a weight on which no forecast depends make A + damping · D singular.
-_LEAST_SCALE = 1e-12
 _MOST_DAMPING = 1e30
 
 
@@ -74,16 +73,16 @@ def _solve(matrices: Array, targets: Array) -> Array:
 
 
 def _scale(curvature: Array) -> Array:
-    """D (L', P), the diagonal of A, nowhere zero."""
+    """D (L', P), nowhere zero: the diagonal of A and its mean."""
     diagonal = np.diagonal(curvature, axis1=1, axis2=2)
-    largest = diagonal.max(axis=1, keepdims=True)
-    return np.maximum(diagonal, np.where(largest > 0, largest * _LEAST_SCALE, 1.0))
+    mean = diagonal.mean(axis=1, keepdims=True)
+    return diagonal + np.where(mean > 0, mean, 1.0)
 
 
 def _step(near: Quadratic, scale: Array, damping: Array) -> tuple[Array, Array]:
     """The step h (L', P) and the fall of F that the model foretells (L',).
 
-    Solved for sqrt(D) h, which makes the matrix's diagonal 1 + damping: far from singular, whatever the weights' scale.
+    Solved for sqrt(D) h, so that the weights' scales do not matter to the rounding.
     With (A + damping · D) h = -g the fall -2 h · g - h · A h is h · (damping · D h - g).
     """
     root = np.sqrt(scale)  # (L', P)
@@ -92,6 +91,11 @@ def _step(near: Quadratic, scale: Array, damping: Array) -> tuple[Array, Array]:
     matrices[:, each, each] += damping[:, None]
     step = _solve(matrices, -near.gradient / root) / root
     return step, (step * (damping[:, None] * scale * step - near.gradient)).sum(axis=1)
+
+
+def _lengths(scale: Array, vectors: Array) -> Array:
+    """The lengths (L',) of vectors (L', P), each number times the root of its scale."""
+    return np.sqrt((scale * vectors**2).sum(axis=1))
 
 
 def _stationary(near: Quadratic, gtol: float) -> Array:
@@ -129,11 +133,11 @@ def minimize(evaluate: Evaluate, iterations: Iterations, settings: LevenbergMarq
     ([[0.6]], [7.2])
     """
     every = np.arange(len(iterations.weights))
-    near = evaluate(iterations.weights, every)
+    near = Quadratic(*(np.array(part, dtype=np.float64) for part in evaluate(iterations.weights, every)))
     iterations.begin(near.value)
     damping = _Damping(len(every), settings.damping)
     while (rows := iterations.running).size:
-        here = near if len(rows) == len(every) else Quadratic(*(part[rows] for part in near))
+        here = Quadratic(*(part[rows] for part in near))
         weights, scale = iterations.weights[rows], _scale(here.curvature)
         step, foretold = _step(here, scale, damping.values[rows])
         there = evaluate(weights + step, rows)
@@ -144,9 +148,9 @@ def minimize(evaluate: Evaluate, iterations: Iterations, settings: LevenbergMarq
             part[rows[taken]] = new[taken]
         weights[taken] += step[taken]
         iterations.end_iteration(rows, weights, near.value[rows])
-        small = (np.abs(fall) <= settings.ftol * here.value) & (foretold <= settings.ftol * here.value)
-        lengths = np.linalg.norm(np.sqrt(scale) * step, axis=1), np.linalg.norm(np.sqrt(scale) * weights, axis=1)
-        short = lengths[0] <= settings.xtol * (settings.xtol + lengths[1])
+        small = np.maximum(np.abs(fall), foretold) <= settings.ftol * here.value
+        short = _lengths(scale, step) <= settings.xtol * (settings.xtol + _lengths(scale, weights))
         flat = _stationary(Quadratic(*(part[rows] for part in near)), settings.gtol)
-        iterations.stop(rows[small | short | flat])
+        lost = damping.values[rows] >= _MOST_DAMPING  # not one step gave a number
+        iterations.stop(rows[small | short | flat | lost])
         iterations.report()

@@ -315,11 +315,3 @@ def batch_loss(loss: Loss, p: Array, y: Array, shares: Array) -> tuple[Array, Ar
         scale = (shares * p.dtype.type(p.shape[2]))[..., None]
     value = np.asarray(losses * shares, dtype=np.float64).sum(axis=tuple(range(1, losses.ndim)))
     return np.asarray(value), loss.derivative(p, y) * scale
-
-
-# TEMPORARY: until `model` takes `loss_of`.
-LOSSES = {name: kind() for name, kind in _BY_NAME.items()}
-
-
-def loss_name(loss: str) -> str:
-    return loss_of(loss).name

@@ -37,11 +37,11 @@ class LevenbergMarquardt:
     The method and its sources: `timeglass.train.levenberg_marquardt`.
 
     >>> LevenbergMarquardt(patience=5)
-    LevenbergMarquardt(starts=1, damping=0.001, patience=5, ftol=1e-08, xtol=1e-08, gtol=1e-08)
+    LevenbergMarquardt(starts=1, damping=0.01, patience=5, ftol=1e-08, xtol=1e-08, gtol=1e-08)
     """
 
     starts: int = 1
-    damping: float = 1e-3
+    damping: float = 1e-2
     patience: int | None = None
     ftol: float = 1e-8
     xtol: float = 1e-8

@@ -32,6 +32,17 @@ def make_state(network: Network, networks: int) -> TrainingState:
     return TrainingState(network.weights(networks))
 
 
+def taught(network: Network, networks: int, **options) -> tuple[FitTask, TrainingState]:
+    """Targets that a network of this shape gives, with some noise, and starts near its weights: minima nearby."""
+    rng = np.random.default_rng(3)
+    teacher = network.weights(1).astype(np.float64)
+    x = network.windows(60)
+    given = ENGINE.predict(network.architecture, teacher, x)[0]
+    task = make_task(network, **options)
+    task = replace(task, x=x, y=(given + 0.05 * rng.normal(size=given.shape)).astype(np.float32))
+    return task, TrainingState((teacher + 0.2 * rng.normal(size=(networks, teacher.shape[1]))).astype(np.float32))
+
+
 def fit_all(solver, task: FitTask, state: TrainingState, validation: FitTask | None = None) -> dict[str, np.ndarray]:
     return fit(solver, ENGINE, task, state, validation)
 

@@ -69,6 +69,26 @@ def test_the_engines_give_the_printed_example(engine):
     assert_allclose(states.predict(x), [H], rtol=0, atol=5e-7)
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_its_formula_and_its_derivative_the_central_difference(name):
+    f, derivative = ACTIVATIONS[name]
+    z = np.linspace(-9, 9, 360)  # without 0 and ± 3, where some have corners
+    step = 1e-6
+    assert_allclose(f(z), [plain.FUNCTIONS[name](value) for value in z], rtol=1e-14, atol=1e-15)
+    assert np.abs(derivative(f(z), z) - (f(z + step) - f(z - step)) / (2 * step)).max() <= 5e-9
+    far = np.array([-1000, 1000], dtype=np.float32)
+    assert np.isfinite([f(far), derivative(f(far), far)]).all()
+    assert f(far).dtype == derivative(f(far), far).dtype == np.float32
+
+
+def test_derivatives_at_corners_are_those_of_keras_on_jax():
+    corners = [("relu", 0.0, 0.0), ("leaky_relu", 0.0, 1.0), ("elu", 0.0, 1.0), ("selu", 0.0, 1.7580993408473766)]
+    for name, z, expected in corners:
+        f, derivative = ACTIVATIONS[name]
+        at = np.array([z])
+        assert derivative(f(at), at)[0] == pytest.approx(expected, rel=1e-15)
+
+
 # One step of SimpleRNN with F = 2, H = 2, and one Dense unit, by hand.
 F = Functions(ACTIVATIONS["tanh"], ACTIVATIONS["sigmoid"])
 X = np.array([[0.5, -1.0]])

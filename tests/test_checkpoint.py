@@ -240,6 +240,17 @@ def test_a_file_with_more_epochs_than_asked_for_is_refused(saved):
         fit(build(), Checkpoint(saved), epochs=1)
 
 
+def test_a_refused_file_leaves_the_model_as_it_was(saved):
+    model, other = build(seed=4), build(seed=4)
+    for each in (model, other):
+        each.fit(X, Y, epochs=3)
+    with pytest.raises(OptionError, match="the checkpoint of another fit"):
+        model.fit(X, Y, epochs=3, callbacks=[Checkpoint(saved)])
+    for each in (model, other):
+        each.fit(X, Y, epochs=3)  # optimiser and random numbers go on where they stood
+    assert np.array_equal(model.weights, other.weights)
+
+
 def check_damaged(path) -> None:
     model = build()
     start = model.weights
@@ -300,8 +311,9 @@ def rewrite(path, **changes) -> None:
         ({"header": {"fingerprint": None}}, "its header's fingerprint is None"),
         ({"header": None}, "not a whole checkpoint ('header')"),
         ({"state__weights": None}, "damaged ('state.weights')"),
-        ({"state__weights": lambda a: a * np.nan}, "a weight is not finite"),
+        ({"state__weights": lambda a: a * np.nan}, "state.weights has numbers that are not finite"),
         ({"state__weights": lambda a: a[:, :-1].copy()}, "state.weights is float32 (4, 21), expected float32 (4, 22)"),
+        ({"state__slots": lambda a: a[:1]}, "state.slots is float32 (1, 4, 22), expected float32 (2, 4, 22)"),
         ({"state__steps": lambda a: a.astype(float)}, "state.steps is float64 (4,), expected int64 (4,)"),
         ({"history__loss": lambda a: np.concatenate([a, a])}, "history and epochs disagree"),
         ({"history__loss": None}, "history and epochs disagree"),

@@ -39,7 +39,7 @@ class Run:
         for size in map(math.prod, SHAPES if gradient.shape[1] == SIZE else [(gradient.shape[1],)]):
             arrays.append(gradient[:, at : at + size])
             at += size
-        o.clip(gradient, arrays)
+        o.clip(gradient, lambda: arrays)
         rates = o.base_rates(len(self.weights)) * o.factor(self.steps)
         self.steps += 1
         self.beta_powers *= o.betas

@@ -5,7 +5,7 @@
     │   ├── DataError     a file, an address or a value in it
     │   ├── OptionError   an argument or option outside its range
     │   └── ShapeError    arrays or layers that do not fit together
-    ├── EngineError       the engine asked for is not on this machine (exit code 2)
+    ├── EngineError       the engine asked for is not on this machine, or cannot do this (exit code 2)
     └── DivergenceError   training met a value that is not finite (exit code 1)
 
     EngineWarning         a slower engine does what the one chosen lacks; a UserWarning, said once
@@ -59,7 +59,7 @@ class ShapeError(InputError):
 
 
 class EngineError(TimeglassError):
-    """The engine asked for is not on this machine; the message says how to get it."""
+    """The engine asked for is not on this machine, or cannot do what is asked; the message says what to do instead."""
 
     exit_code = 2
 

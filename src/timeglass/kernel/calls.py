@@ -53,6 +53,7 @@ class NetworkCode:
     time_steps: int
     features: int
     outputs: int  # K
+    weights: int  # P
     layers: tuple[LayerCode, ...]
 
     @cached_property
@@ -127,14 +128,10 @@ def count_weights(library: Library, network: NetworkCode) -> int:
     return check(library.calls.tg_count_weights(network.at))
 
 
-def _weights(library: Library, network: NetworkCode, weights: Floats) -> int:
-    return pointer(weights, np.float32, (len(weights), count_weights(library, network)))
-
-
 def predict(library: Library, network: NetworkCode, weights: Floats, windows: Windows, carry: str) -> Floats:
     """(L, N, K) forecasts for weights (L, P)."""
     networks = len(weights)
-    at = _weights(library, network, weights)
+    at = pointer(weights, np.float32, (networks, network.weights))
     out = np.empty((networks, windows.count, network.outputs), dtype=np.float32)
     packed = windows.pack(network, networks)
     check(
@@ -150,7 +147,7 @@ def gradients(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Losses (L,) over all windows, and their gradients (L, P)."""
     networks = len(weights)
-    at = _weights(library, network, weights)
+    at = pointer(weights, np.float32, (networks, network.weights))
     losses, out = np.empty(networks), np.empty(weights.shape)
     packed = windows.pack(network, networks)
     check(
@@ -165,7 +162,7 @@ def gradients(
 def jacobian(library: Library, network: NetworkCode, weights: Floats, windows: Windows) -> tuple[Floats, Floats]:
     """Forecasts (L, N, K) and their derivatives by the weights (L, N, K, P)."""
     networks = len(weights)
-    at = _weights(library, network, weights)
+    at = pointer(weights, np.float32, (networks, network.weights))
     out = np.empty((networks, windows.count, network.outputs), dtype=np.float32)
     rows = np.empty((*out.shape, weights.shape[1]), dtype=np.float32)
     packed = windows.pack(network, networks)

@@ -11,7 +11,7 @@ import ctypes
 import os
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from timeglass.errors import EngineError
@@ -38,7 +38,7 @@ class Library:
     instruction_sets: tuple[str, ...]  # what this processor runs, fastest first
     instruction_set: str
 
-    @property
+    @cached_property
     def code(self) -> int:
         return INSTRUCTION_SETS.index(self.instruction_set)
 

@@ -147,8 +147,9 @@ def _saved_of(header: dict[str, Any], arrays: dict[str, Array], start: Saved) ->
         if name in like and not name.startswith(("history.", "callback.")):
             _check_like(name, array, like[name])
     state = TrainingState(**{name: arrays[f"state.{name}"] for name in _STATE}, epochs=int(header["state_epochs"]))
-    if not np.isfinite(state.weights).all():
-        raise ValueError("a weight is not finite")
+    for name in ("weights", "slots", "beta_powers", "rate_scale"):
+        if not np.isfinite(getattr(state, name)).all():
+            raise ValueError(f"state.{name} has numbers that are not finite")
     columns: Columns = {}
     for name, array in arrays.items():
         if name.startswith("history."):
@@ -166,9 +167,7 @@ def _saved_of(header: dict[str, Any], arrays: dict[str, Array], start: Saved) ->
 
 
 def _check_like(name: str, array: Array, like: Array) -> None:
-    # The optimiser's slots are made in the first epoch, so a fit about to begin may have none.
-    slots = name == "state.slots" and like.size == 0 and array.shape[1:] == like.shape[1:]
-    if array.dtype != like.dtype or (array.shape != like.shape and not slots):
+    if array.dtype != like.dtype or array.shape != like.shape:
         raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {like.dtype} {like.shape}")
 
 

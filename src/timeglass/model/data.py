@@ -125,7 +125,9 @@ def is_series_list(x: Any) -> bool:
 def windows_of(shape: Shape, x: Any) -> tuple[Floats, Counts | None]:
     """X as (N, T, F), or (L, N, T, F) with the counts of each network; (N, T) is taken as one feature."""
     if is_series_list(x):
-        return _stacked("x", [_windows(shape, f"x[{i}]", part) for i, part in enumerate(x)], shape.networks)
+        return _stacked(
+            "x", [_windows(shape, f"x[{i}]", as_floats(f"x[{i}]", part)) for i, part in enumerate(x)], shape.networks
+        )
     floats = as_floats("x", x)
     if floats.ndim != 4:
         return _windows(shape, "x", floats), None
@@ -137,8 +139,7 @@ def windows_of(shape: Shape, x: Any) -> tuple[Floats, Counts | None]:
     return floats, None
 
 
-def _windows(shape: Shape, name: str, x: Any) -> Floats:
-    floats = as_floats(name, x)
+def _windows(shape: Shape, name: str, floats: Floats) -> Floats:
     if floats.ndim == 2 and shape.window[1] == 1:
         floats = floats[:, :, None]
     if floats.ndim != 3 or floats.shape[1:] != shape.window:

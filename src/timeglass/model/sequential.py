@@ -71,7 +71,7 @@ class Sequential:
         self._architecture: Architecture | None = None
         self._state: TrainingState | None = None
         self._compiled: Compiled | None = None
-        self._stopped = np.zeros(self.networks, dtype=np.bool_)
+        self.stopped: NDArray[np.bool_] = np.zeros(self.networks, dtype=np.bool_)  # (L,): as stop_training says
         if layers is not None and not isinstance(layers, Iterable):
             raise OptionError(f"Sequential layers: expected a list, got {layers!r}: put it in brackets")
         for layer in layers or ():
@@ -203,14 +203,14 @@ class Sequential:
     @property
     def stop_training(self) -> Any:
         """Whether the fit is to end after this epoch, or (L,) where L > 1: for which networks. Callbacks set it."""
-        return bool(self._stopped[0]) if self.networks == 1 else self._stopped.copy()
+        return bool(self.stopped[0]) if self.networks == 1 else self.stopped.copy()
 
     @stop_training.setter
     def stop_training(self, stop: bool | NDArray[np.bool_]) -> None:
         given = np.asarray(stop)
         if given.dtype.kind not in "biu" or given.shape not in ((), (self.networks,)):
             raise OptionError(f"stop_training: expected True, False or one of them for each network, got {stop!r}")
-        self._stopped[:] = given
+        self.stopped[:] = given
 
     # Training and use
 

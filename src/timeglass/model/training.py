@@ -71,10 +71,9 @@ class Training:
 
     def run(self) -> History:
         """Trains, and gives what came of it; an error or interruption leaves each network its best weights."""
-        began, resumed = time.perf_counter(), 0
+        began, resumed = time.perf_counter(), self._begin()
         try:
             with self.reporter:
-                resumed = self._begin()
                 while self.done < self.task.epochs and self._active().any():
                     self._advance()
                 self.callbacks.tell("on_train_end", self._logs(self.done - 1))
@@ -94,6 +93,7 @@ class Training:
         self.callbacks.begin(self.model, {"epochs": self.task.epochs, "steps": self.task.batches})
         if self.checkpoint is None:
             return 0
+        self.state.make_slots(self.task.optimizer)  # so that the file's must be as many
         saved = self.checkpoint.load(self._fingerprint(), self._snapshot(), self.task.epochs)
         if saved is None:
             return 0
@@ -119,7 +119,7 @@ class Training:
 
     def _active(self) -> NDArray[np.bool_]:
         """(L,): the networks still in training."""
-        return ~np.broadcast_to(self.model.stop_training, len(self.start))
+        return ~self.model.stopped
 
     def _advance(self) -> None:
         """Trains until somebody wants to look, then lets them."""
@@ -255,4 +255,5 @@ class Training:
 
     def _snapshot(self) -> Saved:
         states = self.callbacks.get_states()
-        return Saved(self.state, self.best.weights, self.best.loss, ~self._active(), self.columns, self.done, states)
+        stopped = self.model.stopped
+        return Saved(self.state, self.best.weights, self.best.loss, stopped, self.columns, self.done, states)

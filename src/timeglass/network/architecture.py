@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -44,17 +45,17 @@ class Architecture:
         """Places the layers; a `ShapeError` names the one that does not fit on the one before."""
         return cls(time_steps, features, place(layers, time_steps, features))
 
-    @property
+    @cached_property
     def weight_count(self) -> int:
         """P: weights of one network."""
         return sum(layer.weight_count for layer in self.layers)
 
-    @property
+    @cached_property
     def work(self) -> int:
         """Multiply-adds of one window's forward pass, roughly: each weight once for each step that uses it."""
         return sum(layer.weight_count * layer.time_steps for layer in self.layers)
 
-    @property
+    @cached_property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of one window's forecast."""
         return self.layers[-1].output_shape

@@ -174,13 +174,13 @@ class LanesEngine:
             return NumpyEngine().predict(architecture, weights, x)
         weights, x = np.ascontiguousarray(weights), np.ascontiguousarray(x, dtype=np.float32)
         networks, count = len(weights), x.shape[-3]
-        in_lanes = -(-networks // LANES) * count
         of_samples = networks * -(-count // LANES)
-        carry: Carry = "samples" if of_samples < in_lanes else "networks"
-        at_once = max(LANES, _WORK_OF_A_SLICE // max(1, architecture.work) // LANES * LANES)
-        if count <= at_once and networks <= LANES:
+        carry: Carry = "samples" if of_samples < -(-networks // LANES) * count else "networks"
+        work = max(1, architecture.work)
+        if networks <= LANES and count * work <= _WORK_OF_A_SLICE:
             out = calls.predict(self.library, code, weights, calls.Windows(x), carry)
             return out.reshape(networks, count, *architecture.output_shape)
+        at_once = max(LANES, _WORK_OF_A_SLICE // work // LANES * LANES)
         out = np.empty((networks, count, code.outputs), dtype=np.float32)
         for first in range(0, networks, LANES):
             rows = slice(first, first + LANES)

@@ -56,9 +56,11 @@ def _loss_and_gradient(
 
 def _groups(sizes: NDArray[np.int64]) -> Iterator[tuple[int, Rows]]:
     """The networks with as many windows, for each such number above 0; all of them as a slice where they agree."""
+    if (sizes == sizes[0]).all():
+        yield int(sizes[0]), slice(None)
+        return
     for size in np.unique(sizes[sizes > 0]).tolist():
-        alike = sizes == size
-        yield size, slice(None) if alike.all() else np.flatnonzero(alike)
+        yield size, np.flatnonzero(sizes == size)
 
 
 class _Data:
@@ -148,12 +150,14 @@ class _Fit:
         state.steps[rows] += 1
         state.beta_powers[rows] *= optimizer.betas
         step_rates = optimizer.step_rates(rates, state.beta_powers[rows], weights.dtype)
-        arrays = [array for node in self.task.architecture.split(gradient) for array in node.values()]
-        optimizer.clip(gradient, arrays)
+        optimizer.clip(gradient, lambda: self._arrays(gradient))
         slots = state.slots[:, rows]
         optimizer.step(gradient, weights, slots, step_rates)
         state.weights[rows] = weights
         state.slots[:, rows] = slots
+
+    def _arrays(self, gradient: Array) -> list[Array]:
+        return [array for arrays in self.task.architecture.split(gradient) for array in arrays.values()]
 
     def epoch(self, on_batch: OnProgress) -> Array:
         """Trains all networks for an epoch; gives its losses (L,)."""
@@ -170,7 +174,10 @@ class _Fit:
 
 
 class NumpyEngine:
-    """All networks at once, along the arrays' first axis. A task's `lanes` are the compiled engine's, and mean nothing here."""
+    """All networks at once, along the arrays' first axis.
+
+    What a task's `lanes` say is for the compiled engine; it changes no equation, and nothing here.
+    """
 
     name = "numpy"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,8 @@ def network_code(architecture: Architecture) -> NetworkCode:
     for code, node in zip(codes, architecture.layers, strict=True):
         if isinstance(node.layer, LinearSkip):
             code.skip_steps = node.skip_features // architecture.features
-    return NetworkCode(architecture.time_steps, architecture.features, int(np.prod(architecture.output_shape)), codes)
+    outputs = prod(architecture.output_shape)
+    return NetworkCode(architecture.time_steps, architecture.features, outputs, architecture.weight_count, codes)
 
 
 def _rates(node: PlacedLayer, networks: int) -> NDArray[np.float64]:

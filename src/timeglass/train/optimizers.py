@@ -12,7 +12,7 @@ Learning rates are made in float64 for each network at each step, and rounded on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -85,10 +85,10 @@ class Optimizer(ABC):
         rate = rates.astype(real)[:, None]
         return StepRates(rate, np.zeros_like(rate))
 
-    def clip(self, gradient: Array, arrays: Iterable[Array]) -> None:
-        """Clips the gradient (L, P) in place; `arrays` are views (L, …) of it, one for each weight array."""
+    def clip(self, gradient: Array, arrays: Callable[[], Iterable[Array]]) -> None:
+        """Clips the gradient (L, P) in place; `arrays` gives views (L, …) of it, one for each weight array."""
         if self.clipnorm is not None:
-            clip_by_norm(arrays, self.clipnorm)
+            clip_by_norm(arrays(), self.clipnorm)
         elif self.global_clipnorm is not None:
             clip_by_global_norm(gradient, self.global_clipnorm)
         elif self.clipvalue is not None:

@@ -66,6 +66,11 @@ struct NetworksTraining {
     for (int s = 0; s < slots_of(fit.optimizer); ++s) to_lanes(p->slots[s], p->networks, plan.weights, room.slots[s]);
   }
   void store_state() const {
+    for (int l = 1; alike && l < p->networks; ++l) {
+      p->steps[l] = p->steps[0];
+      p->beta_1_power[l] = p->beta_1_power[0];
+      p->beta_2_power[l] = p->beta_2_power[0];
+    }
     from_lanes(room.weights, p->networks, plan.weights, p->weights);
     from_lanes(room.best, p->networks, plan.weights, p->best_weights);
     for (int s = 0; s < slots_of(fit.optimizer); ++s) from_lanes(room.slots[s], p->networks, plan.weights, p->slots[s]);
@@ -152,9 +157,10 @@ struct NetworksTraining {
     alignas(64) float row[kLanes], penalty[kLanes] = {};
     if (fit.l2) store(l2() * sum_of_squares(plan, room.weights), penalty);
     store(loss, row);
-    for (int l = 0; l < p->networks; ++l) {
-      const int64_t of = (counts[l] < last ? counts[l] : last) - first;
-      if (of > 0) p->loss_sum[l] += (static_cast<double>(row[l]) + penalty[l]) * static_cast<double>(of);
+    for (int l = 0; l < kLanes; ++l) {
+      const int64_t end_of = alike || counts[l] > last ? last : counts[l];
+      const double of = end_of > first ? static_cast<double>(end_of - first) : 0.0;
+      p->loss_sum[l] += (static_cast<double>(row[l]) + static_cast<double>(penalty[l])) * of;
     }
   }
 
@@ -164,30 +170,36 @@ struct NetworksTraining {
     return load(row);
   }
 
-  void step(int64_t first) {
+  // The rates of the batch's step: made before its gradient, which hides how long a root takes.
+  struct Rates {
+    alignas(64) float rate[kLanes], decay[kLanes], active[kLanes];
+  };
+
+  Rates next_step(int64_t first) {
+    Rates r = {};
+    if (alike) {
+      next_rates(fit, p, 0, &r.rate[0], &r.decay[0]);
+      return r;
+    }
+    for (int l = 0; l < p->networks; ++l)
+      if (first < counts[l]) {
+        next_rates(fit, p, l, &r.rate[l], &r.decay[l]);
+        r.active[l] = 1.0f;
+      }
+    return r;
+  }
+
+  void step(const Rates &r) {
     if (fit.l2) add_l2(plan, l2(), room.weights, room.gradients);
     if (fit.optimizer.clip)
       clip(plan, fit.optimizer.clip, lanes(static_cast<float>(fit.optimizer.clip_limit)), room.gradients);
     if (alike) {
-      float rate, decay;
-      next_rates(fit, p, 0, &rate, &decay);
-      for (int l = 1; l < p->networks; ++l) {
-        p->steps[l] = p->steps[0];
-        p->beta_1_power[l] = p->beta_1_power[0];
-        p->beta_2_power[l] = p->beta_2_power[0];
-      }
-      optimizer_step<false>(fit.optimizer, {lanes(rate), lanes(decay)}, lanes(1.0f), room.gradients, plan.weights,
-                            room.weights, room.slots);
-      return;
+      optimizer_step<false>(fit.optimizer, {lanes(r.rate[0]), lanes(r.decay[0])}, lanes(1.0f), room.gradients,
+                            plan.weights, room.weights, room.slots);
+    } else {
+      optimizer_step<true>(fit.optimizer, {load(r.rate), load(r.decay)}, load(r.active), room.gradients, plan.weights,
+                           room.weights, room.slots);
     }
-    alignas(64) float rate[kLanes] = {}, decay[kLanes] = {}, active[kLanes] = {};
-    for (int l = 0; l < p->networks; ++l)
-      if (first < counts[l]) {
-        next_rates(fit, p, l, &rate[l], &decay[l]);
-        active[l] = 1.0f;
-      }
-    optimizer_step<true>(fit.optimizer, {load(rate), load(decay)}, load(active), room.gradients, plan.weights,
-                         room.weights, room.slots);
   }
 
   void end_epoch() {
@@ -219,8 +231,9 @@ struct NetworksTraining {
       while (p->batch < batches && !stopped) {
         const int64_t first = p->batch * fit.batch_size;
         const int64_t last = first + fit.batch_size < most ? first + fit.batch_size : most;
+        const Rates rates = next_step(first);
         batch_gradient(first, last);
-        step(first);
+        step(rates);
         p->batch += 1;
         stopped = ++done == fit.slice_batches;
         work += (last - first) * plan.work;

@@ -13,8 +13,12 @@ import pytest
 from networks import Network, ignore
 from numpy.typing import NDArray
 
+from timeglass.kernel.library import Library, load
+from timeglass.kernel.training import Fit, Group
 from timeglass.train.engine import Engine, FitTask, TrainingState
+from timeglass.train.engine_lanes import LanesEngine, _Settings, carry_of
 from timeglass.train.engine_numpy import NumpyEngine
+from timeglass.train.kernel_codes import network_code
 from timeglass.train.losses import GaussianLikelihood, Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, Quantile
 from timeglass.train.optimizers import SGD, Adam, AdamW, RMSprop
 from timeglass.train.schedules import CosineDecay, ExponentialDecay, OneCycle
@@ -45,7 +49,7 @@ OPTIMIZERS = {
     "rmsprop, centered": RMSprop(0.002, centered=True, epsilon=1e-4),
     "rmsprop, both": RMSprop(0.002, momentum=0.5, centered=True, epsilon=1e-4, clipnorm=0.2),
     "adam": Adam(RATES),
-    "adam, options": Adam(OneCycle(0.02, 12), beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+    "adam, options": Adam(OneCycle(0.02, 30), beta_1=0.5, beta_2=0.9, epsilon=1e-3),
     "adam, clipnorm": Adam(CosineDecay(0.0, 20, warmup_target=RATES, warmup_steps=3), clipnorm=0.1),
     "adam, global clipnorm": Adam(0.01, global_clipnorm=0.2),
     "adamw": AdamW(CosineDecay(RATES, 30), weight_decay=0.1),
@@ -102,7 +106,7 @@ def check_same_bits(one: Trained, *others: Trained) -> None:
 
 
 def own_windows(network: Network, counts: list[int]) -> tuple[Floats, Floats]:
-    """A set of windows for each network: x (L, N, T, F), y (L, N, …); NaN past its count, since nobody may read that."""
+    """A set of windows for each network, x (L, N, T, F), y (L, N, …): NaN past its count, where nobody may read."""
     most = max(counts)
     x = np.full((len(counts), most, network.time_steps, network.features), np.nan, dtype=np.float32)
     y = np.full((len(counts), most, *network.architecture.output_shape), np.nan, dtype=np.float32)
@@ -116,3 +120,19 @@ def of_targets(task: FitTask) -> FitTask:
     """The task with as many of its targets as the loss takes for the network's outputs."""
     targets = task.y.shape[-1] // task.loss.outputs_per_target
     return replace(task, y=np.ascontiguousarray(task.y[..., :targets]))
+
+
+def by_hand(
+    task: FitTask, state: TrainingState, *, slice_batches: int = 0, library: Library | None = None
+) -> tuple[Fit, Group]:
+    """The kernel's fit of at most sixteen networks, to be called slice by slice, and what it changes: the state."""
+    engine = LanesEngine(library or load(), slice_batches=slice_batches)
+    state.make_slots(task.optimizer)
+    settings = _Settings(engine, task, state)
+    group = Group(
+        state.numbers, state.weights, state.slots, state.steps, state.beta_powers, state.best_weights, state.best_loss
+    )
+    windows = engine._windows(task)
+    fit = Fit(engine.library, network_code(task.architecture), windows, settings.of(slice(None), carry_of(task)), group)
+    fit.settings = settings  # which holds the arrays that the kernel is pointed to
+    return fit, group

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from networks import Network, dense, gru, lstm, rnn, task_of
 
+from timeglass.network.initializers import initial_weights
 from timeglass.train.engine import FitTask, TrainingState
 from timeglass.train.engine_numpy import NumpyEngine
 from timeglass.train.iterations import Iterations
@@ -45,6 +46,11 @@ def taught(network: Network, networks: int, **options) -> tuple[FitTask, Trainin
 
 def fit_all(solver, task: FitTask, state: TrainingState, validation: FitTask | None = None) -> dict[str, np.ndarray]:
     return fit(solver, ENGINE, task, state, validation)
+
+
+def initial(network: Network, networks: int) -> TrainingState:
+    """As a model begins."""
+    return TrainingState(initial_weights(network.architecture, np.arange(networks), seed=0))
 
 
 def rich_task(network: Network, networks: int, **options) -> FitTask:

@@ -267,6 +267,19 @@ def test_a_rate_set_between_fits_is_the_one_of_another_compile():
     assert model.learning_rate.tolist() == [0.1, 0.1]
 
 
+def test_a_rate_set_for_one_network_leaves_the_others_to_the_bit():
+    rates = np.random.default_rng(2).uniform(0.01, 1, size=(2, 50))
+    model = build(networks=50, optimizer=SGD(tuple(rates[0])))
+    scale = model.training_state.rate_scale
+    scale[:] = rates[1]
+    assert ((rates[0] * rates[1]) / rates[0] != rates[1]).any()  # dividing again would not do
+    now = model.learning_rate
+    now[7] /= 2
+    model.learning_rate = now
+    assert scale[7] == pytest.approx(rates[1, 7] / 2)
+    assert np.array_equal(np.delete(scale, 7), np.delete(rates[1], 7))
+
+
 def test_the_rate_of_a_schedule_is_in_the_history():
     decay = ExponentialDecay(0.1, decay_steps=5, decay_rate=0.5)
     one = build(optimizer=SGD(decay)).fit(X, Y, epochs=3, batch_size=4).history["learning_rate"]

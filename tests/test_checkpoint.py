@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +97,20 @@ def test_a_fit_stopped_after_any_epoch_goes_on_as_if_it_had_not_been(whole, tmp_
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_best_weights_of_before_are_kept_when_the_resumed_fit_is_interrupted(tmp_path):
+    weights, options = [], {"epochs": 30, "validation_split": 0.3}
+    keep, first, model = Checkpoint(tmp_path / "run.npz"), build(optimizer=SGD(0.5)), build(optimizer=SGD(0.5))
+    see = LambdaCallback(on_epoch_end=lambda epoch, logs: weights.append((logs["val_loss"], first.weights)))
+    with pytest.raises(StoppedError):
+        first.fit(X, Y, callbacks=[see, keep, stop_after(20)], **options)
+    with pytest.raises(StoppedError):
+        model.fit(X, Y, callbacks=[keep, stop_after(20)], **options)
+    best = np.argmin([losses for losses, _ in weights], axis=0)
+    assert best.min() < 18
+    assert np.array_equal(model.weights, [weights[epoch][1][network] for network, epoch in enumerate(best)])
+    assert np.array_equal(model.weights, first.weights)
+
+
 @pytest.mark.parametrize("optimizer", [SGD(0.05, momentum=0.9), RMSprop(0.01, momentum=0.5, centered=True)], ids=repr)
 def test_more_epochs_go_on_from_the_file_and_give_the_same_bits_in_a_further_fit(tmp_path, optimizer):
     """Without validation and callbacks, where the engine trains as many epochs in one call as `every` says."""
@@ -139,7 +154,8 @@ def test_a_callback_of_ones_own_keeps_its_state(tmp_path):
 # StoppedError from outside
 
 SCRIPT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have it ignored
 sys.path[:0] = {paths!r}
 import numpy as np
 from test_checkpoint import SCRIPTED, Checkpoint, scripted
@@ -152,11 +168,12 @@ SCRIPTED = 200  # epochs
 def scripted(keep: Checkpoint | None = None) -> tuple[Sequential, History]:
     model = build()
     stop = EarlyStopping(patience=SCRIPTED, restore_best_weights=True)
-    callbacks = [stop] if keep is None else [stop, keep]
+    slow = LambdaCallback(on_epoch_end=lambda epoch, logs: time.sleep(0.002))  # so that the signal finds it under way
+    callbacks = [stop] if keep is None else [stop, slow, keep]
     return model, model.fit(X, Y, epochs=SCRIPTED, batch_size=4, validation_split=0.3, callbacks=callbacks)
 
 
-def run_until(signal_number: int, path, rounds: int) -> tuple[str, list[int], list[int]]:
+def run_until(signal_number: int, path: Path, rounds: int) -> tuple[str, list[int], int]:
     """Runs the script, each time sending the signal a moment after the file has changed; at last lets it end."""
     here = [os.path.dirname(__file__), *[part for part in sys.path if part]]
     codes = []
@@ -165,14 +182,17 @@ def run_until(signal_number: int, path, rounds: int) -> tuple[str, list[int], li
         with subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
-            if attempt < rounds:
-                before = path.stat().st_mtime_ns if path.exists() else 0
-                while process.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
-                    time.sleep(0.001)
-                time.sleep(0.017 * attempt)
-                process.send_signal(signal_number)
-            out, err = process.communicate(timeout=60)
-            codes.append(process.returncode)
+            try:
+                if attempt < rounds:
+                    before = path.stat().st_mtime_ns if path.exists() else 0
+                    while process.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
+                        time.sleep(0.001)
+                    time.sleep(0.017 * attempt)
+                    process.send_signal(signal_number)
+                out, err = process.communicate(timeout=60)
+                codes.append(process.returncode)
+            finally:
+                process.kill()
     assert out.startswith("done"), err[-2000:]
     _, weights, resumed = out.split()
     return weights, codes, int(resumed)

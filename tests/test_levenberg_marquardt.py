@@ -1,24 +1,19 @@
-"""Levenberg and Marquardt's method: against solutions known or worked out by SciPy, and what a fit by it promises."""
+"""Levenberg and Marquardt's method: against minima that are published or that SciPy finds, and steps worked by hand."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import networks
 import numpy as np
 import pytest
 import solving
-from networks import Network, dense, gru, masking, rnn
+from networks import Network, dense, lstm, rnn
 from solving import ENGINE, SMALL
 
-from timeglass.errors import OptionError
-from timeglass.network.initializers import initial_weights
 from timeglass.train import full_batch, least_squares, levenberg_marquardt
-from timeglass.train.iterations import Iterations
 from timeglass.train.least_squares import LeastSquares
 from timeglass.train.levenberg_marquardt import Quadratic, minimize, products, quadratic
-from timeglass.train.losses import loss_of
-from timeglass.train.solvers import LevenbergMarquardt, fit
+from timeglass.train.solvers import LevenbergMarquardt
 
 EXACT = LevenbergMarquardt(ftol=1e-15, xtol=1e-15, gtol=1e-15)
 NEVER = LevenbergMarquardt(ftol=0, xtol=0, gtol=0)
@@ -177,15 +172,25 @@ def test_how_much_is_done_at_once_changes_only_the_order_of_sums(monkeypatch: py
 # Networks
 
 
+# With an L2 that leaves one minimum nearby: elsewhere SciPy's two methods often end in different ones themselves.
+TAUGHT = {
+    "simple": (SMALL["tutorial"], 1e-4),
+    "dense below": (SMALL["dense"], 1e-3),
+    "lstm, sequences": (Network(4, 1, (lstm(1, return_sequences=True), dense(1))), 1e-4),
+    "two outputs": (Network(4, 2, (rnn(1), dense(2))), 1e-4),
+    "sequences, two outputs": (Network(4, 2, (rnn(2, "sigmoid", return_sequences=True), dense(2, "tanh"))), 1e-2),
+}
+
+
 @pytest.mark.parametrize("method", ["lm", "trf"])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", TAUGHT)
 def test_networks_end_where_scipy_ends(name, method):
     optimize = pytest.importorskip("scipy.optimize", reason="SciPy is what this is checked against")
-    network = SMALL[name]
-    task, state = solving.taught(network, 3, epochs=200, l2=np.full(3, 1e-4))
+    network, l2 = TAUGHT[name]
+    task, state = solving.taught(network, 3, epochs=100, l2=np.full(3, l2))
     start = state.weights.astype(np.float64)
     losses = solving.fit_all(EXACT, task, state)["loss"]
-    root = np.sqrt(1e-4 * network.architecture.regularized)
+    root = np.sqrt(l2 * network.architecture.regularized)
 
     def rows(w):
         """[J r], the penalty's rows included."""
@@ -200,7 +205,8 @@ def test_networks_end_where_scipy_ends(name, method):
             method=method, ftol=1e-14, xtol=1e-14, gtol=1e-14, max_nfev=500,
         )  # fmt: skip
         assert losses[row, -1] == pytest.approx(2 * theirs.cost, rel=1e-6)
-        assert losses[row, 0] > 1.1 * losses[row, -1]
+        assert losses[row, 0] > 1.05 * losses[row, -1]
+        assert state.steps[row] < 1.2 * theirs.nfev + 5
 
 
 def sunspots(series_part):
@@ -217,7 +223,7 @@ def test_ten_iterations_train_the_tutorials_networks_as_well_as_adam_does_in_hun
     x, y = sunspots(train)
     network = Network(12, 1, (rnn(3), dense(1, "tanh")))
     task = replace(solving.make_task(network, epochs=10), x=x, y=y)
-    state = networks.state_of(network, 8)
+    state = solving.initial(network, 8)
     losses = solving.fit_all(LevenbergMarquardt(), task, state)["loss"]
     # Adam: 0.0610 after 20 epochs, 0.0573 after 100, 0.0553 after 500 (medians, RMSE).
     assert 0.054 < np.median(np.sqrt(losses[:, -1])) < 0.0565
@@ -225,41 +231,7 @@ def test_ten_iterations_train_the_tutorials_networks_as_well_as_adam_does_in_hun
     assert np.mean((forecasts - y) ** 2, axis=(1, 2)) == pytest.approx(losses[:, -1], rel=1e-4)
 
 
-def test_the_loss_never_rises():
-    for name, network in SMALL.items():
-        task, state = solving.make_task(network, epochs=40), solving.make_state(network, 4)
-        before = full_batch.gradients(task, state.weights.astype(np.float64))[0]
-        losses = solving.fit_all(NEVER, task, state)["loss"]
-        assert losses.shape == (4, 40), name
-        assert (np.diff(np.column_stack([before, losses]), axis=1) <= 0).all(), name
-        assert (losses[:, -1] < 0.8 * before).all(), name
-
-
-def test_the_numbers_left_behind_are_those_of_the_fit():
-    network = SMALL["gru"]
-    task, state = solving.make_task(network), solving.make_state(network, 3)
-    losses = solving.fit_all(NEVER, task, state)["loss"]
-    truth = full_batch.gradients(task, state.weights.astype(np.float64))[0]
-    assert truth == pytest.approx(losses[:, -1], rel=1e-6)  # the weights are rounded to float32
-    assert state.weights.dtype == np.float32
-    assert state.steps.tolist() == [12, 12, 12]
-    assert state.epochs == 12
-    assert (state.best_weights == state.weights).all()
-    assert (state.best_loss == losses[:, -1]).all()
-
-
 # Stops
-
-
-def test_a_network_that_has_stopped_keeps_its_loss_while_others_go_on():
-    network = SMALL["tutorial"]
-    task, state = solving.taught(network, 6, epochs=300)
-    losses = solving.fit_all(LevenbergMarquardt(ftol=1e-5), task, state)["loss"]
-    assert len(set(state.steps.tolist())) > 2
-    assert losses.shape[1] == state.steps.max() < 300
-    for row, steps in enumerate(state.steps):
-        assert (losses[row, steps - 1 :] == losses[row, steps - 1]).all()
-        assert steps < 2 or losses[row, steps - 1] < losses[row, 0]
 
 
 @pytest.mark.parametrize("stop", ["ftol", "xtol", "gtol"])
@@ -267,7 +239,7 @@ def test_each_tolerance_stops_by_itself_and_a_smaller_one_later(stop):
     network = SMALL["tutorial"]
     steps = []
     for tolerance in (1e-2, 1e-4):
-        task, state = solving.taught(network, 4, epochs=300)
+        task, state = solving.taught(network, 4, epochs=300, l2=np.full(4, 1e-3))
         solving.fit_all(replace(NEVER, **{stop: tolerance}), task, state)
         steps.append(state.steps)
     assert (steps[0] < steps[1]).all()
@@ -275,13 +247,18 @@ def test_each_tolerance_stops_by_itself_and_a_smaller_one_later(stop):
 
 
 def test_gtol_measures_the_cosine_between_residuals_and_columns():
-    network = SMALL["tutorial"]
-    task, state = solving.taught(network, 1, epochs=300)
-    solving.fit_all(replace(NEVER, gtol=1e-4), task, state)
-    forecasts, jacobian = full_batch.jacobian(network.architecture, state.weights.astype(np.float64), task.x)
-    residuals, columns = (forecasts - task.y).reshape(-1), jacobian.reshape(60, -1)
-    cosines = np.abs(residuals @ columns) / np.linalg.norm(residuals) / np.linalg.norm(columns, axis=0)
-    assert 1e-7 < cosines.max() < 1.1e-4  # the weights were rounded
+    network, _ = TAUGHT["two outputs"]
+    largest = []
+    for more in (0, -1):  # at the stop, and an iteration before it
+        task, state = solving.taught(network, 1, epochs=100)
+        solving.fit_all(replace(NEVER, gtol=1e-4), task, state)
+        task, state = solving.taught(network, 1, epochs=int(state.steps[0]) + more)
+        solving.fit_all(NEVER, task, state)
+        forecasts, jacobian = full_batch.jacobian(network.architecture, state.weights.astype(np.float64), task.x)
+        residuals, columns = (forecasts - task.y).reshape(-1), jacobian.reshape(120, -1)
+        cosines = np.abs(residuals @ columns) / np.linalg.norm(residuals) / np.linalg.norm(columns, axis=0)
+        largest.append(cosines.max())
+    assert largest[0] < 1.01e-4 < largest[1]
 
 
 def test_a_network_at_its_minimum_stays_and_stops():
@@ -296,29 +273,6 @@ def test_a_network_at_its_minimum_stays_and_stops():
     assert losses[1, 0] > 1e-4
 
 
-def test_weights_on_which_nothing_depends_stay_as_they_are():
-    network = Network(3, 1, (dense(2, "relu"), rnn(1, "linear")))
-    weights = network.weights(2)
-    weights[0, :4] = [0.1, 0.1, -9.0, -9.0]  # both units closed: all derivatives of the first layer are 0
-    task, state = solving.make_task(network), solving.make_state(network, 2)
-    state.weights[...] = weights
-    losses = solving.fit_all(LevenbergMarquardt(), task, state)["loss"]
-    assert (state.weights[0, :4] == weights[0, :4]).all()
-    assert np.isfinite(losses).all()
-    assert losses[0, -1] < losses[0, 0]  # the bias of the last layer is free
-
-
-def test_a_network_that_starts_without_a_finite_loss_ends_alone():
-    network = SMALL["dense"]
-    task, state, untouched = solving.make_task(network), solving.make_state(network, 3), solving.make_state(network, 3)
-    state.weights[1] = np.nan
-    losses = solving.fit_all(LevenbergMarquardt(), task, state)["loss"]
-    alone = solving.fit_all(LevenbergMarquardt(), task, untouched)["loss"]
-    assert not np.isfinite(losses[1]).any()
-    assert np.isnan(state.weights[1]).all()
-    assert (losses[[0, 2]] == alone[[0, 2]]).all()
-
-
 def test_one_singular_matrix_of_a_stack_gives_no_step_and_takes_none_from_the_others(monkeypatch):
     matrices = np.stack([np.eye(2), np.ones((2, 2)), 2 * np.eye(2)])
     solved = levenberg_marquardt._solve(matrices, np.ones((3, 2)))
@@ -326,192 +280,3 @@ def test_one_singular_matrix_of_a_stack_gives_no_step_and_takes_none_from_the_ot
     assert np.isnan(solved[1]).all()
     monkeypatch.setattr(levenberg_marquardt, "_WORK_AT_ONCE", 16)  # two at a time
     assert np.array_equal(levenberg_marquardt._solve(matrices, np.ones((3, 2))), solved, equal_nan=True)
-
-
-# Networks beside each other
-
-
-@pytest.mark.parametrize("solver", [LevenbergMarquardt(), LevenbergMarquardt(starts=3)], ids=["one start", "three"])
-@pytest.mark.parametrize("name", ["tutorial", "two features, two outputs", "gru"])
-def test_no_networks_bits_depend_on_the_others(name, solver):
-    network = SMALL[name]
-    task, together = solving.rich_task(network, 5), solving.make_state(network, 5)
-    losses = solving.fit_all(solver, task, together)["loss"]
-    for rows in ([3], [0, 4]):
-        apart = solving.make_state(network, 5).take(np.array(rows))
-        few = solving.fit_all(solver, task.take(np.array(rows)), apart)["loss"]
-        assert (apart.weights == together.weights[rows]).all()
-        assert (few == losses[rows, : few.shape[1]]).all()
-
-
-def test_with_patience_no_networks_bits_depend_on_the_others():
-    network = SMALL["tutorial"]
-    task, validation = solving.halves(solving.make_task(network, epochs=60))
-    solver, together = LevenbergMarquardt(patience=2), solving.make_state(network, 5)
-    losses = solving.fit_all(solver, task, together, validation)
-    assert len(set(together.steps.tolist())) > 1
-    for row in range(5):
-        apart = solving.make_state(network, 5).take(np.array([row]))
-        own = solving.fit_all(solver, task, apart, validation)
-        assert (apart.weights == together.weights[[row]]).all()
-        for name, column in own.items():
-            assert (column == losses[name][[row], : column.shape[1]]).all()
-
-
-# Validation, starts
-
-
-def test_patience_ends_a_network_and_gives_it_back_the_weights_that_validated_best():
-    network = SMALL["tutorial"]
-    task, validation = solving.halves(solving.make_task(network, epochs=100))
-    state = solving.make_state(network, 6)
-    start = full_batch.gradients(validation, state.weights.astype(np.float64))[0]
-    losses = solving.fit_all(replace(NEVER, patience=3), task, state, validation)
-    kept = full_batch.gradients(validation, state.weights.astype(np.float64))[0]
-    after = np.column_stack([start, losses["val_loss"]])  # the start counts too
-    assert kept == pytest.approx(after.min(axis=1), rel=1e-5)
-    best = after.argmin(axis=1)
-    assert (state.steps == best + 3).all()
-    assert 0 < np.median(best) < 20
-    trained = full_batch.gradients(task, state.weights.astype(np.float64))[0]
-    assert state.best_loss == pytest.approx(trained, rel=1e-5)
-    assert (trained > losses["loss"][:, -1]).all()
-
-
-def test_without_patience_validation_is_shown_and_changes_nothing():
-    network = SMALL["tutorial"]
-    task, validation = solving.halves(solving.make_task(network, l2=np.full(3, 1e-3)))
-    shown, plain = solving.make_state(network, 3), solving.make_state(network, 3)
-    losses = solving.fit_all(LevenbergMarquardt(), task, shown, validation)
-    assert (losses["loss"] == solving.fit_all(LevenbergMarquardt(), task, plain)["loss"]).all()
-    assert (shown.weights == plain.weights).all()
-    truth = full_batch.gradients(validation, shown.weights.astype(np.float64))[0]
-    assert losses["val_loss"][:, -1] == pytest.approx(truth, rel=1e-5)
-
-
-def test_of_several_starts_the_best_is_kept_and_the_first_is_the_networks_own():
-    network = SMALL["tutorial"]
-    task = solving.make_task(network)
-    state = solving.make_state(network, 4)
-    state.numbers[:] = [7, 8, 9, 10]
-    losses = solving.fit_all(LevenbergMarquardt(starts=3), task, state)["loss"]
-    rivals = [solving.make_state(network, 4) for _ in range(3)]
-    for start in (1, 2):
-        drawn = initial_weights(network.architecture, state.numbers, seed=task.seed + start * 2**32)
-        rivals[start].weights[...] = drawn
-    ends = np.stack([solving.fit_all(LevenbergMarquardt(), task, rival)["loss"][:, -1] for rival in rivals])
-    assert (losses[:, -1] == ends.min(axis=0)).all()
-    assert len(set(ends.argmin(axis=0).tolist())) > 1
-    for row, start in enumerate(ends.argmin(axis=0)):
-        assert (state.weights[row] == rivals[start].weights[row]).all()
-
-
-def test_a_start_that_is_not_finite_loses():
-    network = SMALL["dense"]
-    task, state = solving.make_task(network), solving.make_state(network, 2)
-    state.weights[0] = np.inf
-    assert np.isfinite(solving.fit_all(LevenbergMarquardt(starts=2), task, state)["loss"]).all()
-    assert np.abs(state.weights).max() < 100
-
-
-# Interruption
-
-
-@pytest.mark.parametrize("at", [1, 4])
-def test_what_on_progress_raises_ends_the_fit_with_the_best_weights_so_far(at):
-    network = SMALL["tutorial"]
-    shares = []
-
-    def on_progress(share):
-        shares.append(share)
-        if len(shares) == at:
-            raise KeyboardInterrupt
-
-    task, state, whole = solving.make_task(network), solving.make_state(network, 3), solving.make_state(network, 3)
-    with pytest.raises(KeyboardInterrupt):
-        fit(NEVER, ENGINE, task, state, None, on_progress)
-    solving.fit_all(NEVER, replace(task, epochs=at), whole)
-    assert shares == pytest.approx([(i + 1) / 12 for i in range(at)])
-    assert (state.weights == whole.weights).all()
-    assert (state.best_loss == whole.best_loss).all()
-
-
-def test_an_error_before_the_first_iteration_leaves_the_weights():
-    network = SMALL["tutorial"]
-
-    class Broken:
-        def jacobian(self, *_):
-            raise MemoryError
-
-    state = solving.make_state(network, 3)
-    with pytest.raises(MemoryError):
-        fit(LevenbergMarquardt(starts=2), Broken(), solving.make_task(network), state)
-    assert (state.weights == network.weights(3)).all()
-
-
-def test_progress_reaches_one():
-    shares = []
-    network = SMALL["tutorial"]
-    task, state = solving.taught(network, 4, epochs=300)
-    fit(LevenbergMarquardt(ftol=1e-3), ENGINE, task, state, None, shares.append)
-    assert shares == sorted(shares)
-    assert shares[-1] == 1
-
-
-# What it refuses
-
-
-@pytest.mark.parametrize(  # fmt: skip
-    ("field", "value"),
-    [
-        ("starts", 0),
-        ("starts", 1.5),
-        ("starts", True),
-        ("damping", 0),
-        ("damping", float("nan")),
-        ("patience", 0),
-        ("ftol", -1e-8),
-        ("xtol", "small"),
-        ("gtol", float("inf")),
-    ],
-)
-def test_settings_outside_their_range_are_refused(field, value):
-    with pytest.raises(OptionError, match=f"LevenbergMarquardt {field}: expected .*, got {value!r}"):
-        LevenbergMarquardt(**{field: value})
-
-
-@pytest.mark.parametrize("loss", ["mae", "huber", "quantile"])
-def test_losses_that_are_no_sum_of_squares_are_refused(loss):
-    task = solving.make_task(SMALL["tutorial"], loss=loss_of(loss))
-    with pytest.raises(OptionError, match=r"expected the loss mean_squared_error.*take LBFGS or Adam"):
-        solving.fit_all(LevenbergMarquardt(), task, solving.make_state(SMALL["tutorial"], 2))
-
-
-def refused(network: Network, solver=NEVER, **options) -> str:
-    task = solving.make_task(network, **options)
-    with pytest.raises(OptionError) as error:
-        solving.fit_all(solver, task, solving.make_state(network, 2))
-    return str(error.value)
-
-
-def test_networks_with_dropout_are_refused():
-    assert "have dropout" in refused(Network(4, 2, (gru(3, dropout=0.2), dense(1))))
-    assert "have dropout" in refused(Network(4, 2, (gru(3), ("Dropout", {"rate": (0.0, 0.5)}), dense(1))))
-    network = Network(4, 2, (gru(3, recurrent_dropout=0.0), ("Dropout", {"rate": 0.0}), dense(1)))
-    solving.fit_all(LevenbergMarquardt(), solving.make_task(network, epochs=1), solving.make_state(network, 2))
-
-
-def test_what_it_cannot_do_is_refused_with_a_remedy():
-    small = SMALL["tutorial"]
-    assert "validation_split" in refused(small, LevenbergMarquardt(patience=3))
-    masked = Network(4, 2, (masking(), gru(2, return_sequences=True), dense(1)))
-    assert "may be masked" in refused(masked)
-    weights = np.linspace(-0.5, 1, 30).astype(np.float32)
-    assert "at least 0, got -0.5" in refused(small, sample_weight=weights)
-    assert "GiB of memory" in refused(Network(4, 2, (gru(90), dense(1))), LevenbergMarquardt(starts=1000))
-
-
-def test_a_minimisation_that_makes_no_iteration_still_has_a_column():
-    iterations = Iterations(np.zeros((1, 2)), 5)
-    iterations.begin(np.array([np.inf]))
-    assert iterations.losses["loss"].tolist() == [[np.inf]]

@@ -147,6 +147,7 @@ def test_a_loss_of_several_outputs_for_each_target(loss, outputs):
     assert model.loss is loss
 
 
+@pytest.mark.filterwarnings("ignore::timeglass.errors.EngineWarning")
 def test_the_loss_of_masked_sequences_is_that_of_training():
     layers = [Masking(), LSTM(3, return_sequences=True), Dense(3)]
     x, y = X.copy(), RANDOM.normal(size=(30, 4, 3))

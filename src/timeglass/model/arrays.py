@@ -17,9 +17,14 @@ __all__ = ["as_floats"]
 def as_floats(name: str, values: ArrayLike) -> Floats:
     """The values in float32, or an `InputError` that names the first that float32 cannot hold."""
     # The quick way for what is as it should be.
-    if type(values) is np.ndarray and values.dtype == np.float32 and values.flags.c_contiguous and values.ndim:
-        if np.isfinite(values).all():
-            return values
+    if (
+        type(values) is np.ndarray
+        and values.ndim
+        and values.dtype == np.float32
+        and values.flags.c_contiguous
+        and np.isfinite(values).all()
+    ):
+        return values
     # Who has a masked array has loaded numpy.ma; to name it here would load it for everyone.
     if "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray) and values.mask.any():
         raise InputError(f"{name}: {values.mask.sum()} values are masked: fill them in or leave them out")

@@ -114,7 +114,7 @@ start_from_epoch=0)
         # As in Keras, what is better than before but not than the baseline neither ends nor begins the waiting.
         renewed = better if self.baseline is None else better & self._monitor.better(values, self.baseline)
         self.wait[renewed] = 0
-        stopping = active & ~better & (self.wait >= self.patience) & (epoch > 0)
+        stopping = active & ~better & (self.wait >= self.patience)
         if stopping.any():
             self.stopped_epoch[stopping] = epoch
             self.model.stop_training = self.model.stop_training | stopping
@@ -202,7 +202,6 @@ class ReduceLROnPlateau(Callback):
         logs["learning_rate"] = rates if len(rates) > 1 else float(rates[0])
         cooling = active & (self.cooldown_counter > 0)
         self.cooldown_counter[cooling] -= 1
-        self.wait[cooling] = 0
         better = self._monitor.better(values, self.best)
         self.best[better] = values[better]
         self.wait[better] = 0

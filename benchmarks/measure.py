@@ -39,6 +39,7 @@ __all__ = [
     "finish",
     "installed",
     "machine",
+    "note",
     "options",
     "print_goals",
     "print_machine",
@@ -229,6 +230,11 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in (head, ["-" * width for width in widths], *rows):
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
     print()
+
+
+def note(text: str) -> None:
+    """How far the script has come, on standard error."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def print_goals(goals: Sequence[Goal], show: Callable[[float], str] = whole) -> None:

@@ -45,7 +45,7 @@ Call = Callable[[], Any]
 
 
 def weights() -> list[NDArray[np.float32]]:
-    """wx (1, H), wh (H, H), bh (H), wy (H, 1), by (1)."""
+    """Keras's list: wx (1, H), wh (H, H), bh (H), wy (H, 1), by (1)."""
     rng = np.random.default_rng(0)
     shapes: Sequence[tuple[int, ...]] = ((1, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN,), (HIDDEN, 1), (1,))
     return [rng.uniform(-0.7, 0.7, shape).astype(np.float32) for shape in shapes]
@@ -224,7 +224,7 @@ def main() -> int:
     print(
         "One window (12, 1) through SimpleRNN(3) and Dense(1, tanh), from Python, one thread: median (least .. most)."
     )
-    print_table(["contender", "given", "time", "over Timeglass's"], rows)
+    print_table(["contender", "its fastest", "time", "over Timeglass's"], rows)
     print_goals(goals)
     if odd:
         print(f"Not the same forecast as Timeglass's {expected:.6f}: {', '.join(odd)}", file=sys.stderr)

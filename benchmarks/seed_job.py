@@ -30,6 +30,7 @@ from measure import (
     Worker,
     finish,
     installed,
+    note,
     options,
     print_goals,
     print_machine,
@@ -100,7 +101,7 @@ def run_rounds(names: Sequence[str], rounds: int, windows: Path) -> Rounds:
             run_contender(name, windows, 0)  # fills the cache
     found: Rounds = {name: [] for name in names}
     for seed in range(rounds):
-        print(f"round {seed + 1} of {rounds}", file=sys.stderr)
+        note(f"round {seed + 1} of {rounds}")
         for name in names:
             found[name].append(run_contender(name, windows, seed))
     return found

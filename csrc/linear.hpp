@@ -27,7 +27,7 @@ struct Block {
 template <>
 struct Block<float> {
   static constexpr int columns = kSums >= 6 ? 2 : 1;
-  static constexpr int units = kSums >= 24 ? 12 : kSums >= 12 ? 6 : 3;
+  static constexpr int units = kSums >= 24 ? 8 : kSums >= 12 ? 6 : 3;
 };
 
 // a (columns, count) times w (count, n): rows of `a` lie `column` apart, rows of `w` lie `row` apart.
@@ -190,7 +190,7 @@ void outer_block(int columns, int steps, const Read &a, const Read &dz, D *dw, i
 
 template <int J, class D>
 void outer_columns(int columns, int steps, Read a, int m, const Read &dz, D *dw, int64_t row) {
-  constexpr int rows = kSums >= 24 ? 6 : kSums >= 12 ? 3 : kSums >= 6 ? 2 : 1;
+  constexpr int rows = kSums >= 24 ? 4 : kSums >= 12 ? 3 : kSums >= 6 ? 2 : 1;
   int i = 0;
   for (; i + rows <= m; i += rows, a.at += rows) outer_block<rows, J>(columns, steps, a, dz, dw + i * row, row);
   for (; i < m; ++i, ++a.at) outer_block<1, J>(columns, steps, a, dz, dw + i * row, row);

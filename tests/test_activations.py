@@ -57,6 +57,13 @@ def test_the_kernels_tanh_stays_within_one_and_is_odd_to_the_bit(library):
 
 
 @networks.each_instruction_set
+def test_the_kernels_tanh_is_one_where_it_rounds_to_one(library):
+    # Else a saturated unit would pass on a share of its gradient, and a large one, that the definition does not.
+    far = X[np.abs(X) >= 9.02]
+    assert np.array_equal(calls.activate(library, "tanh", far), np.sign(far))
+
+
+@networks.each_instruction_set
 def test_the_kernels_tanh_never_falls_by_more_than_its_error(library):
     h = calls.activate(library, "tanh", np.sort(X)).astype(np.float64)
     assert np.diff(h).min() >= -4e-7

@@ -63,12 +63,12 @@ def interrupt_at(share: float):
 
 
 @pytest.mark.parametrize("validation_split", [0.0, 0.25])
-@pytest.mark.parametrize("watched", [False, True], ids=["one call", "epoch by epoch"])
+@pytest.mark.parametrize("watched", ["", "on_epoch_end", "on_train_batch_end"], ids=["", "by epoch", "by batch"])
 def test_each_network_keeps_the_weights_of_its_best_epoch(validation_split, watched):
     seen, options = Recorder(), {"epochs": 20, "batch_size": 4, "validation_split": validation_split}
     build(engine="numpy").fit(X, Y, callbacks=[seen], **options)
     model = build(engine="numpy")
-    callbacks = [LambdaCallback(on_epoch_end=lambda epoch, logs: None)] if watched else []
+    callbacks = [LambdaCallback(**{watched: lambda number, logs: None})] if watched else []
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, on_progress=interrupt_at(0.624), callbacks=callbacks, **options)  # in the thirteenth epoch
     epochs, weights = seen.best("val_loss" if validation_split else "loss", 12)

@@ -189,6 +189,8 @@ def test_most_iterations_take_one_evaluation():
     calls = []
 
     class Counting:
+        name = "counting"
+
         def gradients(self, task, weights):
             calls.append(len(weights))
             return full_batch.gradients(task, weights)

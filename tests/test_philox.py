@@ -5,18 +5,23 @@ The known answers are those of Random123 (J. K. Salmon et al., SC 2011), file ka
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import networks
 import numpy as np
 import pytest
+from fits import by_hand, each_carry
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import NETWORKS, Network, dense
+from networks import NETWORKS, Network, dense, dropout, rnn, task_of
 
 from timeglass.errors import OptionError
 from timeglass.kernel import calls
+from timeglass.network.dropout import INPUTS, STATE, dropout_masks
 from timeglass.network.initializers import initial_weights
 from timeglass.network.philox import Purpose, check_seed, normal, random_words, shuffled_orders, uniform
-from timeglass.train.engine_lanes import network_code
+from timeglass.train.engine import TrainingState
+from timeglass.train.optimizers import SGD
 
 # Counter and key -> answer, each word as Random123 prints it.
 KNOWN_ANSWERS = [
@@ -126,30 +131,146 @@ def test_every_window_comes_to_every_place_equally_often():
     assert 46.5 < chi_square < 126.1
 
 
-@networks.needs_kernel
-@pytest.mark.parametrize(("first_network", "first_epoch"), [(0, 0), (16, 7)])
-def test_the_kernel_trains_on_the_windows_in_the_shuffled_order(first_network, first_epoch):
-    # Window i is 1 in feature i alone, and Adam without beta_1 moves only weights that have a gradient: of a dense
-    # unit without bias, each window moves its own weight, and slices of one batch show one after the other.
-    count, group_size = 70, 3
-    network = Network(1, count, (dense(1, use_bias=False),))
+EYE = Network(1, 70, (dense(1, use_bias=False),))
+
+
+@networks.each_instruction_set
+@each_carry
+@pytest.mark.parametrize(("first_network", "first_epoch"), [(0, 0), (16, 7), (2**32 - 3, 2**31 - 1)])
+def test_the_kernel_trains_on_the_windows_in_the_shuffled_order(library, lanes, first_network, first_epoch):
+    # Window i is 1 in feature i alone: each batch of one window moves its own weight, and slices of one batch show
+    # one after the other.
+    count, group_size = 70, 1 if lanes == "samples" else 3
     x = np.eye(count, dtype=np.float32)[:, None, :]
-    y = np.ones((count, 1), dtype=np.float32)
-    start = np.zeros((group_size, count), dtype=np.float32)
-    group = calls.Group(first_network, start, np.zeros_like(start), np.zeros_like(start), (1.0, 1.0))
-    group.prepare(2, count)
-    rates = calls.FitSettings(0.1, 0.0, 0.5, 1e-7, 31, first_epoch, 2, 1, 1, 1, 0.0)
-    met = []
-    more = True
+    task = replace(
+        task_of(EYE, count=count, epochs=2, batch_size=1, seed=2**64 - 31, optimizer=SGD(0.1), lanes=lanes),
+        x=x, y=np.ones((count, 1, 1), dtype=np.float32),
+    )  # fmt: skip
+    numbers = first_network + np.arange(group_size)
+    state = TrainingState(np.zeros((group_size, count), dtype=np.float32), numbers=numbers, epochs=first_epoch)
+    fit, group = by_hand(task, state, slice_batches=1, library=library)
+    met, more = [], True
     while more:
         before = group.weights.copy()
-        more = calls.train(networks.KERNEL, network_code(network.architecture), x, y, rates, group)
+        more = fit()
         moved = group.weights != before
         assert moved.sum(axis=1).tolist() == [1] * group_size
         met.append(moved.argmax(axis=1))
-    numbers = np.arange(first_network, first_network + group_size)
-    orders = [shuffled_orders(31, numbers, epoch=first_epoch + epoch, count=count) for epoch in range(2)]
+    orders = [shuffled_orders(task.seed, numbers, epoch=first_epoch + epoch, count=count) for epoch in range(2)]
     assert np.array_equal(np.array(met).T, np.concatenate(orders, axis=1))
+
+
+@networks.each_instruction_set
+def test_each_network_shuffles_its_own_windows(library):
+    counts = np.array([70, 3, 41, 1])
+    x = np.eye(70, dtype=np.float32)[:, None, :]
+    task = replace(
+        task_of(EYE, count=70, epochs=1, batch_size=1, optimizer=SGD(0.1), counts=counts),
+        x=x, y=np.ones((70, 1, 1), dtype=np.float32),
+    )  # fmt: skip
+    state = TrainingState(np.zeros((4, 70), dtype=np.float32))
+    fit, group = by_hand(task, state, slice_batches=1, library=library)
+    met: list[list[int]] = [[], [], [], []]
+    more = True
+    while more:
+        before = group.weights.copy()
+        more = fit()
+        for network, feature in np.argwhere(group.weights != before).tolist():
+            met[network].append(feature)
+    for network, count in enumerate(counts.tolist()):
+        order = shuffled_orders(task.seed, np.array([network]), epoch=0, count=count)
+        assert met[network] == order[0].tolist()
+
+
+# The factors of dropout, each seen alone: only one number of a window is not 0, all forecasts are 0 and the loss's
+# slope is -1, so that a step of rate 1 adds the factor of that number to the weights that it meets.
+
+NUMBERS, RATES = [0, 2**32 - 1, 40], (0.1, 1 / 3, 0.999)
+
+
+def seen_factors(library, lanes, network: Network, start: np.ndarray, x: np.ndarray, y: float) -> np.ndarray:
+    """(L, windows, P): what the step of each window, from the weights start (P,), adds to them, in epoch 5."""
+    targets = np.full((len(x), *network.architecture.output_shape), y, dtype=np.float32)
+    options = {"epochs": 1, "batch_size": 1, "shuffle": False, "seed": 77, "optimizer": SGD(1.0), "lanes": lanes}
+    task = replace(task_of(network, count=len(x), **options), x=x, y=targets)
+    state = TrainingState(np.tile(start, (3, 1)), numbers=np.array(NUMBERS), epochs=5)
+    seen = []
+    for rows in [slice(None)] if lanes == "networks" else np.arange(3)[:, None]:
+        fit, group = by_hand(task.take(rows), state.take(rows), slice_batches=1, library=library)
+        more, met = True, []
+        while more:
+            group.weights[:] = start
+            more = fit()
+            met.append(group.weights - start)
+        seen.append(np.stack(met, axis=1))
+    return np.concatenate(seen)
+
+
+def one_at(count: int, shape: tuple[int, ...], places: np.ndarray) -> np.ndarray:
+    """Windows (count, …) of zeros, but for a one at a place of each."""
+    x = np.zeros((count, *shape), dtype=np.float32)
+    x.reshape(count, -1)[np.arange(count), places] = 1
+    return x
+
+
+def check_factors(seen: np.ndarray, masks: np.ndarray, elements: np.ndarray) -> None:
+    """Seen (L, windows) are those of the masks (L, windows, E) at these elements, and some are 0, some are not."""
+    expected = masks[:, np.arange(len(elements)), elements]
+    assert np.array_equal(seen, expected)
+    assert [len(np.unique(row)) for row in expected] == [2, 2, 1 + (expected[2] > 0).any()]
+
+
+def masks_of(network: Network, count: int) -> dict[tuple[int, int], np.ndarray]:
+    return dropout_masks(network.architecture, 77, np.array(NUMBERS), 5, np.arange(count))
+
+
+@networks.each_instruction_set
+@each_carry
+def test_the_factors_of_a_dropout_layer_are_numpys_to_the_bit(library, lanes):
+    network = Network(3, 5, (dropout(RATES), dense(1, use_bias=False)))
+    places = np.arange(60) % 15
+    start = np.zeros(5, dtype=np.float32)
+    seen = seen_factors(library, lanes, network, start, one_at(60, (3, 5), places), 1.5)  # a mean over three steps
+    check_factors(seen[:, np.arange(60), places % 5], masks_of(network, 60)[0, INPUTS], places)
+
+
+@networks.each_instruction_set
+@each_carry
+def test_the_factors_of_a_cells_inputs_are_numpys_to_the_bit_at_every_step(library, lanes):
+    network = Network(3, 5, (dense(5, use_bias=False), rnn(4, "linear", use_bias=False, dropout=RATES)))
+    eye, zero = np.eye(5), np.zeros((5, 4))
+    start = np.concatenate([eye.ravel(), zero.ravel(), np.eye(4).ravel()]).astype(np.float32)
+    places = np.arange(60) % 15
+    seen = seen_factors(library, lanes, network, start, one_at(60, (3, 5), places), 2.0)[..., 25:45]
+    seen = seen.reshape(3, 60, 5, 4)[:, np.arange(60), places % 5]
+    for unit in range(4):
+        check_factors(seen[..., unit], masks_of(network, 60)[1, INPUTS], places % 5)
+
+
+@networks.each_instruction_set
+@each_carry
+def test_the_factors_of_a_cells_state_are_numpys_to_the_bit(library, lanes):
+    network = Network(2, 4, (rnn(4, "linear", use_bias=False, recurrent_dropout=RATES),))
+    start = np.concatenate([np.eye(4).ravel(), np.zeros(16)]).astype(np.float32)
+    places = np.arange(40) % 4  # in the first step, which the state remembers in the second
+    seen = seen_factors(library, lanes, network, start, one_at(40, (2, 4), places), 2.0)[..., 16:]
+    seen = seen.reshape(3, 40, 4, 4)[:, np.arange(40), places]
+    for unit in range(4):
+        check_factors(seen[..., unit], masks_of(network, 40)[0, STATE], places)
+
+
+@networks.needs_kernel
+def test_the_factors_of_samples_side_by_side_are_their_places():
+    # A batch of 32 windows, each with a feature of its own: one step shows all their factors.
+    network = Network(1, 64, (dropout(0.4), dense(1, use_bias=False)))
+    x = one_at(64, (1, 64), np.arange(64))
+    options = {"epochs": 1, "batch_size": 32, "shuffle": False, "optimizer": SGD(1.0), "lanes": "samples"}
+    task = replace(task_of(network, count=64, **options), x=x, y=np.full((64, 1, 1), 16, dtype=np.float32))
+    state = TrainingState(np.zeros((1, 64), dtype=np.float32), numbers=np.array([9]), epochs=2)
+    fit, group = by_hand(task, state)
+    assert not fit()
+    masks = dropout_masks(network.architecture, task.seed, np.array([9]), 2, np.arange(64))[0, INPUTS]
+    assert np.array_equal(group.weights[0], masks[0, np.arange(64), np.arange(64)])
 
 
 def test_uniform_numbers_lie_between_zero_and_one_and_fill_the_range():

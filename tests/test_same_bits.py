@@ -7,28 +7,41 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import networks
 import numpy as np
 import pytest
-from networks import NETWORKS, Network, ignore, state_of, task_of
+from fits import (
+    LOSSES,
+    OPTIMIZERS,
+    bits,
+    by_hand,
+    check_same_bits,
+    each_carry,
+    fitted,
+    of_targets,
+    own_windows,
+    rows_of,
+)
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from networks import DROPPING, NETWORKS, Network, ignore, state_of, task_of
 from numpy.typing import NDArray
 
 from timeglass import Adam, Sequential
-from timeglass.kernel import calls
-from timeglass.network.initializers import initial_weights
-from timeglass.train.engine_lanes import LanesEngine, network_code
+from timeglass.train.engine_lanes import LanesEngine
 from timeglass.train.engine_numpy import NumpyEngine
+from timeglass.train.kernel_codes import kernel_lacks
+from timeglass.train.optimizers import SGD
+from timeglass.train.schedules import CosineDecay
 
 ENGINES = ["numpy", pytest.param("lanes", marks=networks.needs_kernel)]
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 each_shuffle = pytest.mark.parametrize("shuffle", [True, False])
-
-
-def bits(array: NDArray) -> NDArray:
-    return np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
 
 
 def check_same(*arrays: NDArray) -> None:
@@ -45,77 +58,194 @@ def trained(network: Network, *, fits: tuple[int, ...] = (3,), shuffle: bool = T
     return model
 
 
-@each_engine
-@each_shuffle
-@networks.each_network
-def test_a_networks_bits_do_not_depend_on_the_networks_beside_it(engine, shuffle, network):
-    x = network.windows(5)
-    alone, three, sixteen, forty = (
-        trained(network, networks=count, engine=engine, shuffle=shuffle) for count in (1, 3, 16, 40)
-    )
-    assert np.isfinite(forty.weights).all()
-    assert len(np.unique(forty.weights, axis=0)) == 40
-    check_same(forty.weights[0], sixteen.weights[0], three.weights[0], alone.weights[0])
-    check_same(forty.weights[2], sixteen.weights[2], three.weights[2])
-    check_same(forty.weights[15], sixteen.weights[15])
-    check_same(forty.predict(x)[0], sixteen.predict(x)[0], three.predict(x)[0], alone.predict(x))
-    check_same(forty.predict(x)[2], sixteen.predict(x)[2], three.predict(x)[2])
+# The kernel
+
+EVERY = {**NETWORKS, **{f"dropping, {name}": network for name, network in DROPPING.items()}}
+each_kind = pytest.mark.parametrize("network", EVERY.values(), ids=EVERY)
 
 
 @networks.needs_kernel
-@networks.each_network
-@pytest.mark.parametrize("number", [1, 15, 16, 39])
-def test_any_network_trained_quite_alone_has_the_bits_that_it_has_among_forty(network, number):
-    task = task_of(network)
-    together = state_of(network, 40)
-    losses = LanesEngine().fit(task, together, ignore)
-    weights = initial_weights(network.architecture, np.array([number]), seed=network.seed)
-    group = calls.Group(number, weights, np.zeros_like(weights), np.zeros_like(weights), (1.0, 1.0))
-    group.prepare(task.epochs, len(task.x))
-    rates = calls.FitSettings(
-        task.adam.learning_rate, 0.9, 0.999, 1e-7, task.seed, 0, task.epochs, task.batch_size, task.shuffle, 0, 0.0
-    )
-    y = task.y.reshape(len(task.y), -1)
-    assert not calls.train(networks.KERNEL, network_code(network.architecture), task.x, y, rates, group)
-    check_same(group.weights[0], together.weights[number])
-    check_same(group.m[0], together.m[number])
-    check_same(group.v[0], together.v[number])
-    check_same(group.losses[0], losses[number])
+@each_carry
+@each_kind
+def test_a_networks_bits_do_not_depend_on_the_networks_beside_it(lanes, network):
+    task, state = task_of(network, lanes=lanes), state_of(network, 40)
+    together = fitted(LanesEngine(), task, state)
+    assert len(np.unique(together[1].weights, axis=0)) == 40
+    for rows in (slice(3), slice(7, 8), slice(15, 17), slice(16), slice(39, 40), slice(20, 38)):
+        check_same_bits(rows_of(together, rows), fitted(LanesEngine(), task, state.take(rows)))
+
+
+@networks.needs_kernel
+@each_carry
+@each_shuffle
+@pytest.mark.parametrize("name", ["stacked", "lstm", "masked, two ways", "skip", "dropping, gru", "dropping, two ways"])
+def test_a_network_rests_when_its_windows_end_and_is_what_it_would_be_alone(name, shuffle, lanes):
+    network, counts = EVERY[name], [11, 40, 1, 9, 4, 33, 16, 17, 5, 40]
+    x, y = own_windows(network, counts)
+    rng = np.random.default_rng(1)
+    weight, l2 = rng.uniform(0.5, 2, x.shape[:2]).astype(np.float32), np.linspace(0, 0.1, 10)
+    optimizer = SGD(CosineDecay(tuple(np.linspace(0.05, 0.2, 10).tolist()), 30), momentum=0.5)
+    task = task_of(network, batch_size=5, shuffle=shuffle, optimizer=optimizer, lanes=lanes, l2=l2)
+    task = replace(task, x=x, y=y, counts=np.array(counts), sample_weight=weight)
+    state = state_of(network, 10)
+    together = fitted(LanesEngine(), task, state)
+    assert np.isfinite(together[1].weights).all()
+    for i, count in enumerate(counts):
+        row = slice(i, i + 1)
+        alone = replace(task.take(row), x=x[i, :count], y=y[i, :count], counts=None, sample_weight=weight[i, :count])
+        check_same_bits(rows_of(together, row), fitted(LanesEngine(), alone, state.take(row)))
 
 
 @networks.each_instruction_set
-@networks.each_network
+@each_carry
 @each_shuffle
-def test_slices_of_any_length_give_the_same_bits(library, network, shuffle):
-    task = task_of(network, shuffle=shuffle)  # 6 batches in each of 4 epochs
-    whole = state_of(network, 18)
-    losses = LanesEngine(library).fit(task, whole, ignore)
+@pytest.mark.parametrize("name", ["tutorial", "lstm, stacked", "masked, two ways", "skip", "dropping, simple"])
+def test_slices_of_any_length_give_the_same_bits(library, name, lanes, shuffle):
+    network = EVERY[name]
+    state = state_of(network, 18)
+    # Six batches in each of four epochs; some networks have fewer.
+    task = task_of(network, shuffle=shuffle, counts=np.array([22, 9] * 9), lanes=lanes)
+    whole = fitted(LanesEngine(library), task, state)
     for slice_batches in (1, 7, 1000):
-        cut = state_of(network, 18)
-        calls_made: list[float] = []
-        made = LanesEngine(library, threads=1, slice_batches=slice_batches).fit(task, cut, calls_made.append)
-        assert len(calls_made) >= 2 * -(-24 // slice_batches)  # two groups
-        check_same(whole.weights, cut.weights)
-        check_same(whole.m, cut.m)
-        check_same(whole.v, cut.v)
-        check_same(losses, made)
+        check_same_bits(whole, fitted(LanesEngine(library, slice_batches=slice_batches), task, state))
 
 
 @networks.needs_kernel
-@networks.each_network
-def test_avx2_and_avx512_train_to_the_same_bits(network):
-    if not {"avx2", "avx512"} <= set(networks.KERNEL.instruction_sets):
-        pytest.skip("this processor does not have both AVX2 and AVX-512")
-    states, losses, forecasts = [], [], []
-    for name in ("avx2", "avx512"):
-        engine, state = LanesEngine(networks.with_instruction_set(name)), state_of(network, 18)
-        losses.append(engine.fit(task_of(network, epochs=30), state, ignore))
-        states.append(state)
-        forecasts.append(engine.predict(network.architecture, state.weights, network.windows(9)))
-    check_same(*(state.weights for state in states))
-    check_same(*(state.v for state in states))
-    check_same(*losses)
-    check_same(*forecasts)
+@each_carry
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_after_every_slice_all_stands_where_so_many_batches_lead(optimizer, lanes):
+    network = DROPPING["gru"]
+    task = task_of(network, optimizer=replace(optimizer, learning_rate=0.01), epochs=3, lanes=lanes)  # 18 batches
+
+    def stands(slice_batches: int) -> list[list[bytes]]:
+        state = state_of(network, 1)
+        fit, group = by_hand(task, state, slice_batches=slice_batches)
+        seen, more = [], True
+        while more:
+            more = fit()
+            fit.give_back()
+            seen.append([getattr(group, field.name).tobytes() for field in fields(group)] + [fit.losses.tobytes()])
+        return seen
+
+    one, four = stands(1), stands(4)
+    assert len(one) == 18
+    assert four == [*one[3::4], one[-1]]
+
+
+@networks.needs_kernel
+@each_carry
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_further_fit_goes_on_as_one_that_never_ended(optimizer, lanes):
+    network, counts = DROPPING["simple"], np.array([22, 9, 4])
+    task, start = task_of(network, optimizer=optimizer, counts=counts, lanes=lanes), state_of(network, 3)
+    once, losses, state = fitted(LanesEngine(), task, start), [], start
+    for epochs in (1, 2, 1):
+        part, state = fitted(LanesEngine(), replace(task, epochs=epochs), state)
+        losses.append(part)
+    check_same_bits(once, (np.concatenate(losses, axis=1), state))
+
+
+@networks.needs_kernel
+@each_carry
+def test_networks_taken_out_and_put_back_are_as_if_they_had_stayed(lanes):
+    network, rates = DROPPING["lstm"], (0.01, 0.02, 0.03, 0.04)
+    task = task_of(
+        network, optimizer=Adam(rates), counts=np.array([22, 5, 7, 9]), l2=np.linspace(0, 0.1, 4), lanes=lanes
+    )
+    together, state = fitted(LanesEngine(), task, state_of(network, 4)), state_of(network, 4)
+    taken = [(rows, state.take(rows)) for rows in (np.array([2, 0]), np.array([False, True, False, True]))]
+    for rows, some in taken:
+        check_same(LanesEngine().fit(task.take(rows), some, ignore), together[0][rows])
+        state.put(rows, some)
+    check_same_bits(together, (together[0], state))
+
+
+INSTRUCTION_SETS = {*(networks.KERNEL.instruction_sets if networks.KERNEL else ())}
+both_wide_sets = pytest.mark.skipif(
+    not {"avx2", "avx512"} <= INSTRUCTION_SETS, reason="this processor does not have both AVX2 and AVX-512"
+)
+WIDE = ("avx2", "avx512")
+
+
+def both(ask: Callable[[LanesEngine], Any]) -> list[Any]:
+    return [ask(LanesEngine(networks.with_instruction_set(name))) for name in WIDE]
+
+
+@both_wide_sets
+@each_carry
+@each_kind
+def test_avx2_and_avx512_train_predict_and_derive_to_the_same_bits(lanes, network):
+    rng = np.random.default_rng(2)
+    weight, l2 = rng.uniform(0, 2, 22).astype(np.float32), rng.uniform(0, 0.01, 18)
+    task, state = task_of(network, epochs=12, lanes=lanes, sample_weight=weight, l2=l2), state_of(network, 18)
+    check_same_bits(*both(lambda engine: fitted(engine, task, state)))
+    weights, architecture = network.weights(18), network.architecture
+    x = network.windows(19)
+    check_same(*both(lambda engine: engine.predict(architecture, weights, x)))
+    for ask in (
+        lambda engine: engine.gradients(task, weights),
+        lambda engine: engine.jacobian(architecture, weights[:3], x),
+    ):
+        for one, other in zip(*both(ask), strict=True):
+            check_same(one, other)
+
+
+@both_wide_sets
+@each_carry
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_avx2_and_avx512_train_by_every_loss_to_the_same_bits(optimizer, lanes):
+    network = Network(6, 2, (networks.gru(3), networks.dense(6)))
+    for loss in LOSSES.values():
+        options = {"count": 37, "batch_size": 9, "counts": np.array([37, 20, 11])}
+        task = of_targets(task_of(network, loss=loss, optimizer=optimizer, lanes=lanes, **options))
+        check_same_bits(*both(lambda engine, task=task: fitted(engine, task, state_of(network, 3))))
+
+
+@both_wide_sets
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    count=st.integers(1, 18),
+    windows=st.integers(1, 40),
+    batch_size=st.integers(1, 40),
+    lanes=st.sampled_from(["networks", "samples"]),
+)
+def test_avx2_and_avx512_give_the_same_bits_whatever_the_shape(seed, count, windows, batch_size, lanes):
+    network = networks.any_network(seed)
+    assume(kernel_lacks(network.architecture) is None)
+    task = task_of(network, count=windows, batch_size=batch_size, lanes=lanes)
+    check_same_bits(*both(lambda engine: fitted(engine, task, state_of(network, count))))
+
+
+@networks.each_instruction_set
+@each_carry
+@each_kind
+def test_gradients_do_not_depend_on_the_networks_beside(library, lanes, network):
+    engine, task, weights = LanesEngine(library), task_of(network, lanes=lanes), network.weights(20)
+    losses, gradients = engine.gradients(task, weights)
+    for rows in (slice(1), slice(5, 8), slice(3, 19)):
+        own_losses, own = engine.gradients(task, weights[rows])
+        check_same(losses[rows], own_losses)
+        check_same(gradients[rows], own)
+
+
+@networks.each_instruction_set
+@each_kind
+def test_forecasts_do_not_depend_on_what_else_is_asked_for(library, network):
+    # Of the choices of what the lanes carry, all are met here.
+    engine, weights, x = LanesEngine(library), network.weights(20), network.windows(40)
+    together = engine.predict(network.architecture, weights, x)
+    for rows in (slice(1), slice(5, 8), slice(3, 19)):
+        for windows in (slice(1), slice(11, 14), slice(40)):
+            own = engine.predict(network.architecture, weights[rows], x[windows])
+            check_same(together[rows, windows], own)
+    each = np.stack([x, x[::-1], -x])
+    made = engine.predict(network.architecture, weights[:3], each)
+    for row in range(3):
+        check_same(made[row], engine.predict(network.architecture, weights[row : row + 1], each[row])[0])
+
+
+# Either engine
 
 
 @each_engine

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import networks
 import numpy as np
 import pytest
+from fits import Trained, by_hand, check_same_bits, each_carry, fitted
+from networks import state_of, task_of
 
 from timeglass import Dense, OptionError, Sequential, SimpleRNN
+from timeglass.kernel.training import Fit
+from timeglass.train import engine_lanes
+from timeglass.train.engine import FitTask, TrainingState
 from timeglass.train.engine_lanes import LanesEngine, _group_size
 from timeglass.train.team import run_in_threads, thread_count
 
@@ -133,15 +143,127 @@ def test_groups_are_sized_for_the_threads(count: int, threads: int, size: int) -
 
 
 @networks.needs_kernel
-@pytest.mark.parametrize("count", [1, 16, 21, 40])
-def test_no_bit_depends_on_the_threads(count: int) -> None:
+@each_carry
+@pytest.mark.parametrize(("count", "batch_size"), [(1, 4), (3, 64), (21, 40), (40, 4)])
+def test_no_bit_depends_on_the_threads(count, batch_size, lanes):
+    # 150 windows in batches of 64 are four columns of sixteen, which a crew shares where there are fewer networks than
+    # threads.
+    network = networks.DROPPING["two ways"]
+    task = task_of(network, count=150, batch_size=batch_size, lanes=lanes, epochs=2)
+    state = state_of(network, count)
+    alone = fitted(LanesEngine(threads=1), task, state)
+    for threads in (2, 3, 5, 9):
+        check_same_bits(alone, fitted(LanesEngine(threads=threads), task, state))
+
+
+@networks.needs_kernel
+def test_a_model_trained_by_many_threads_is_the_one_trained_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_lanes, "_WORK_WORTH_A_THREAD", 0)
     rng = np.random.default_rng(4)
     x, y = rng.normal(size=(60, 7, 2)).astype(np.float32), rng.normal(size=(60, 1)).astype(np.float32)
     trained = []
-    for threads in (1, 2, 3, 5):
-        model = Sequential([SimpleRNN(5, input_shape=(7, 2)), Dense(1)], networks=count, seed=9)
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("TIMEGLASS_THREADS", threads)
+        model = Sequential([SimpleRNN(5, input_shape=(7, 2)), Dense(1)], networks=2, seed=9)
         model.compile("adam", "mse")
-        model._engine = LanesEngine(threads=threads)
-        losses = model.fit(x, y, epochs=3, batch_size=4, verbose=0).history["loss"]
+        losses = model.fit(x, y, epochs=3, batch_size=32, verbose=0).history["loss"]
         trained.append((model.weights.tobytes(), np.array(losses).tobytes()))
     assert trained[1:] == trained[:-1]
+
+
+# A crew: threads that share the batches of one network
+
+
+CREWED = networks.NETWORKS["gru"]
+
+
+def crewed_task(**options: Any) -> FitTask:
+    return task_of(CREWED, **{"count": 600, "batch_size": 256, "lanes": "samples", "epochs": 6} | options)
+
+
+@functools.cache
+def trained_alone() -> Trained:
+    return fitted(LanesEngine(threads=1), crewed_task(), state_of(CREWED, 1))
+
+
+def until_done(fit: Fit, also: Callable[[int], None] = lambda slices: None) -> None:
+    """Leads the fit slice by slice, and does something else in between."""
+    slices = 0
+    while fit():
+        slices += 1
+        also(slices)
+    fit.give_back()
+
+
+def check_as_alone(fit: Fit, state: TrainingState) -> None:
+    state.epochs = trained_alone()[1].epochs
+    check_same_bits(trained_alone(), (fit.losses, state))
+
+
+@networks.needs_kernel
+@pytest.mark.parametrize("helpers", [0, 1, 4])
+def test_helpers_change_no_bit(helpers: int) -> None:
+    state = state_of(CREWED, 1)
+    fit, _ = by_hand(crewed_task(), state, slice_batches=2)
+    fit.share_with_helpers()
+    with ThreadPoolExecutor(max(1, helpers)) as pool:
+        done = [pool.submit(lambda: [None for _ in iter(fit.help, False)]) for _ in range(helpers)]
+        until_done(fit)
+        for one in done:
+            one.result(timeout=30)  # each learns that the training is over
+    check_as_alone(fit, state)
+
+
+@networks.needs_kernel
+def test_helpers_that_come_late_and_leave_early_change_no_bit() -> None:
+    state = state_of(CREWED, 1)
+    fit, _ = by_hand(crewed_task(), state, slice_batches=1)
+    fit.share_with_helpers()
+    fit._settings.slice_seconds = 0.001  # so long a helper stays
+    with ThreadPoolExecutor(3) as pool:
+        come: list[Future[bool]] = []
+        until_done(fit, lambda slices: come.append(pool.submit(fit.help)) if slices % 3 == 1 else None)
+        more = [one.result(timeout=30) for one in come]
+    assert len(more) >= 5
+    check_as_alone(fit, state)
+    assert fit.help() is False  # who comes when all is done is told so
+
+
+@networks.needs_kernel
+def test_helpers_do_take_shares() -> None:
+    # One who works on other windows spoils the result: so what they did was used.
+    other = crewed_task()
+    other = replace(other, x=-other.x)
+    for _ in range(20):
+        state = state_of(CREWED, 1)
+        fit, _ = by_hand(crewed_task(epochs=200), state)
+        wrong, _ = by_hand(replace(other, epochs=200), state_of(CREWED, 1))
+        fit.share_with_helpers()
+        wrong._crew, wrong.progress = fit._crew, fit.progress
+        helper = threading.Thread(target=lambda wrong=wrong: [None for _ in iter(wrong.help, False)])
+        helper.start()
+        until_done(fit)
+        helper.join(timeout=30)
+        right = fitted(LanesEngine(threads=1), crewed_task(epochs=200), state_of(CREWED, 1))
+        if not np.array_equal(right[1].weights, state.weights):
+            return
+    pytest.fail("in twenty fits the helper took no share")
+
+
+@networks.needs_kernel
+def test_what_ends_a_crews_fit_ends_its_helpers() -> None:
+    looks = 0
+
+    def interrupt(_: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise KeyboardInterrupt
+
+    state = state_of(CREWED, 1)
+    with pytest.raises(KeyboardInterrupt):
+        LanesEngine(threads=4, slice_batches=1).fit(crewed_task(epochs=10**6), state, interrupt)
+    before = state.weights.copy()
+    time.sleep(0.05)
+    assert np.array_equal(before, state.weights)
+    check_same_bits(trained_alone(), fitted(LanesEngine(threads=4), crewed_task(), state_of(CREWED, 1)))

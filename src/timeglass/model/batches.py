@@ -26,25 +26,37 @@ def train_by_batch(
 
     `before` is told the number of each batch, `after` also the losses (L,) so far: False of it ends the epoch.
     """
+    kept = state.epochs, state.best_weights.copy(), state.best_loss.copy()
+    try:
+        losses = _batches(engine, task, state, before, after)
+    finally:
+        # The engine took each batch for an epoch.
+        state.epochs, state.best_weights, state.best_loss = kept
+    state.end_epoch(losses)
+    return losses
+
+
+def _batches(
+    engine: Engine,
+    task: FitTask,
+    state: TrainingState,
+    before: Callable[[int], None],
+    after: Callable[[int, Array], bool],
+) -> Array:
     counts, size = task.counts_of(len(state.weights)), task.batch_size
     orders = _orders(task, state, counts)
-    first, best_weights, best_loss = state.epochs, state.best_weights.copy(), state.best_loss.copy()
     sums, seen = np.zeros(len(counts)), np.zeros(len(counts), dtype=np.int64)
     for batch in range(task.batches):
         before(batch)
         sizes = np.clip(counts - batch * size, 0, size)
         rows = np.flatnonzero(sizes)
         some = state.take(rows)
-        some.epochs = first
         losses = engine.fit(_batch_task(task, rows, orders, batch * size, sizes[rows]), some, lambda _: None)[:, 0]
         state.put(rows, some)
         sums[rows] += losses * sizes[rows]
         seen += sizes
         if not after(batch, sums / seen):
             break
-    # The engine took each batch for an epoch.
-    state.epochs, state.best_weights, state.best_loss = first, best_weights, best_loss
-    state.end_epoch(sums / seen)
     return np.asarray(sums / seen)
 
 

@@ -194,6 +194,7 @@ class LanesEngine:
         code = self._code(task.architecture)
         if code is None or weights.dtype != np.float32:
             return NumpyEngine().gradients(task, weights)
+        task.check(len(weights))
         loss, _levels = loss_code(task.loss)
         carry = task.lanes or ("samples" if task.windows >= _SAMPLES_FROM else "networks")
         losses, gradients = calls.gradients(

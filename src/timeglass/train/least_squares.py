@@ -15,7 +15,7 @@ from timeglass.train.engine import Engine, FitTask
 from timeglass.train.levenberg_marquardt import Quadratic, products, quadratic
 from timeglass.types import Array
 
-__all__ = ["LeastSquares"]
+__all__ = ["LeastSquares", "solver_type"]
 
 # Of Jacobians at once: 32 MB of doubles; and multiply-adds of their products, so few that Ctrl-C is not kept waiting.
 _NUMBERS_AT_ONCE = 2**22
@@ -28,6 +28,11 @@ def _blocks(count: int, at_once: int) -> Iterator[slice]:
     return (slice(begin, min(begin + at_once, count)) for begin in range(0, count, at_once))
 
 
+def solver_type(engine: Engine) -> type[np.floating]:
+    """The type of the weights that a solver gives this engine: the widest that it counts in."""
+    return np.float32 if engine.name == "lanes" else np.float64
+
+
 class LeastSquares:
     """Called with weights (L, P) it gives the loss, and its model around them, of each network of the task.
 
@@ -35,14 +40,17 @@ class LeastSquares:
     """
 
     def __init__(self, engine: Engine, task: FitTask, networks: int) -> None:
-        self._engine, self._architecture = engine, task.architecture
+        self._engine, self._architecture, self._type = engine, task.architecture, solver_type(engine)
         shared, count = task.x.ndim == 3, task.x.shape[-3]
         self._outputs = prod(task.architecture.output_shape)  # K
         self._x = task.x[None] if shared else task.x  # (L or 1, N, T, F)
         self._y = task.y.reshape(len(self._x), count, self._outputs).astype(np.float64)
         own = task.counts_of(networks)[:, None]  # (L, 1)
-        weights = 1.0 if task.sample_weight is None else task.sample_weight
-        self._roots = np.sqrt(np.where(np.arange(count) < own, weights, 0.0) / (own * self._outputs))  # (L, N)
+        self._divisors = (own * self._outputs)[..., None]  # N · K (L, 1, 1)
+        self._roots: Array | None = None  # of the weights (L, N), 0 past a network's count; None: all 1
+        if task.sample_weight is not None or task.counts is not None:
+            weights = 1.0 if task.sample_weight is None else task.sample_weight.astype(np.float64)
+            self._roots = np.sqrt(np.where(np.arange(count) < own, weights, 0.0))
         self._penalty = None if task.l2 is None else task.l2[:, None] * task.architecture.regularized  # (L, P)
         if task.counts is not None and not shared:
             # What stands past a network's count may be anything, and 0 times anything is not always 0.
@@ -58,19 +66,21 @@ class LeastSquares:
             windows = part.stop - part.start
             for some in _blocks(networks, at_once // windows):
                 total[some] += products(self._rows(weights[some], some, part))
+        total /= self._divisors
         if self._penalty is not None:
             self._add_penalty(total, weights)
         return quadratic(total)
 
     def _rows(self, weights: Array, some: slice, part: slice) -> Array:
-        """[J r] (L', M, P+1) of some networks and windows."""
+        """[J r] (L', M, P+1) of some networks and windows, but for the division by N · K."""
         x = self._x[0, part] if len(self._x) == 1 else self._x[some, part]
         y = self._y[:, part] if len(self._y) == 1 else self._y[some, part]
-        forecasts, jacobian = self._engine.jacobian(self._architecture, weights, x)
-        roots = self._roots[some, part, None]  # (L', n, 1)
+        forecasts, jacobian = self._engine.jacobian(self._architecture, weights.astype(self._type, copy=False), x)
         rows = np.empty((*jacobian.shape[:-1], jacobian.shape[-1] + 1))
-        np.multiply(jacobian, roots[..., None], out=rows[..., :-1])
-        np.multiply(forecasts - y, roots, out=rows[..., -1])
+        rows[..., :-1] = jacobian
+        rows[..., -1] = forecasts - y
+        if self._roots is not None:
+            rows *= self._roots[some, part, None, None]
         return rows.reshape(len(weights), -1, rows.shape[-1])
 
     def _add_penalty(self, total: Array, weights: Array) -> None:

@@ -1,12 +1,12 @@
 """Fits networks with Levenberg and Marquardt's method or L-BFGS: the task as each of the two wants it, starts, stops.
 
-Inside, everything is float64; the weights that come out are rounded to float32 once.
+The solvers count in float64. So do losses and derivatives on the NumPy engine; the compiled one, which knows only
+float32, gives them to six or seven digits. The weights that come out are rounded to float32 once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from timeglass.network.initializers import initial_weights
 from timeglass.train import lbfgs, levenberg_marquardt
 from timeglass.train.engine import Engine, FitTask, OnProgress, TrainingState
 from timeglass.train.iterations import Iterations, Rows, Validate
-from timeglass.train.least_squares import LeastSquares
+from timeglass.train.least_squares import LeastSquares, solver_type
 from timeglass.train.losses import MeanSquaredError
 from timeglass.train.solver_settings import LBFGS, LevenbergMarquardt, Solver
 from timeglass.types import Array
@@ -91,8 +91,9 @@ class _Running(Generic[Made]):
 
 
 def _loss_and_gradient(engine: Engine, task: FitTask, networks: int) -> lbfgs.Evaluate:
-    running = _Running(task, networks, lambda some, _: partial(engine.gradients, some))
-    return lambda weights, rows: running.of(rows)(weights)
+    running = _Running(task, networks, lambda some, _: some)
+    real = solver_type(engine)
+    return lambda weights, rows: engine.gradients(running.of(rows), weights.astype(real, copy=False))
 
 
 def _least_squares(engine: Engine, task: FitTask, networks: int) -> levenberg_marquardt.Evaluate:

@@ -1,0 +1,267 @@
+"""One step of training of one wider layer: Timeglass, torch.nn and Keras 3 on JAX, on the same two threads.
+
+    python benchmarks/layers.py                    # five rounds of 18 cases
+    python benchmarks/layers.py --quick            # does it run at all
+    python benchmarks/layers.py --no-unrolled      # without Keras's unrolled layers, which take long to compile
+    python benchmarks/layers.py --compiled         # with torch.compile, which takes minutes for each case
+
+The work: one SimpleRNN, GRU or LSTM of 32, 64 or 128 units and Dense(1), windows of 50 steps of one feature, batches of
+32 and 256, mean squared error, Adam. A step is forward, backward and Adam. Each contender sits in a process of its own,
+goes about it in the fastest of its ways, and they take turns. Needs a C++ compiler, for the peak of the processor.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measure import (
+    Goal,
+    Job,
+    Numbers,
+    Rounds,
+    Worker,
+    fastest,
+    finish,
+    installed,
+    note,
+    options,
+    print_machine,
+    print_table,
+    ratios,
+    readable,
+    seconds_of,
+    spread,
+    take_turns,
+)
+from numpy.typing import NDArray
+from peak import GATES, build_peak, flops, layer_of, measure_peak
+
+__all__ = ["main"]
+
+STEPS, FEATURES, THREADS = 50, 1, 2
+UNITS, BATCHES = (32, 64, 128), (32, 256)
+WINDOWS = 2048  # so many in a call of `fit`, so that what Python does for a call falls on many steps
+REFERENCE = "timeglass"
+FRAMEWORKS = ("torch", "keras")
+
+Floats = NDArray[np.float32]
+
+
+def least(units: int) -> float:
+    """What Timeglass's advantage was to be."""
+    return 10 if units == 32 else 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer, one batch size."""
+
+    layer: str
+    units: int
+    batch: int
+
+    def __str__(self) -> str:
+        return f"{self.layer}({self.units}), batch {self.batch}"
+
+    @property
+    def flops(self) -> int:
+        """Of one step."""
+        return flops(self.layer, self.units, FEATURES, STEPS) * self.batch
+
+
+def windows(count: int) -> tuple[Floats, Floats]:
+    """x (N, T, F) from -1 to 1, and as the target its last value (N, 1), whose variance is 1/3."""
+    x = np.random.default_rng(0).uniform(-1, 1, (count, STEPS, FEATURES)).astype(np.float32)
+    return x, np.ascontiguousarray(x[:, -1, :1])
+
+
+# The contenders: each gives ways to take a call's steps, how many these are, and the loss at the end
+
+Ways = tuple[dict[str, tuple[Callable[[], object], int]], Callable[[], float]]
+
+
+def timeglass(case: Case, count: int, **_: bool) -> Ways:
+    """One network, its lanes carrying samples: `fit` with many batches, and with a single one."""
+    from timeglass import Dense, Sequential
+
+    x, y = windows(count)
+    recurrent = layer_of(case.layer)(case.units, input_shape=(STEPS, FEATURES))
+    model = Sequential([recurrent, Dense(1)], seed=0)
+    model.compile("adam", "mean_squared_error")
+
+    def fit(x: Floats, y: Floats) -> object:
+        return model.fit(x, y, epochs=1, batch_size=case.batch, shuffle=False, verbose=0, lanes="samples")
+
+    ways: dict[str, tuple[Callable[[], object], int]] = {"fit": (lambda: fit(x, y), count // case.batch)}
+    ways["single"] = (lambda: fit(x[: case.batch], y[: case.batch]), 1)
+    return ways, lambda: model.evaluate(x, y)
+
+
+def torch(case: Case, count: int, *, compiled: bool = False, **_: bool) -> Ways:
+    """The usual loop, with Adam in its three forms; with `compiled` through torch.compile, layers unrolled."""
+    import torch
+
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(0)
+    x, y = (torch.from_numpy(array) for array in windows(count))
+    layers = {"SimpleRNN": torch.nn.RNN, "GRU": torch.nn.GRU, "LSTM": torch.nn.LSTM}
+    recurrent, dense = layers[case.layer](FEATURES, case.units, batch_first=True), torch.nn.Linear(case.units, 1)
+    weights = [*recurrent.parameters(), *dense.parameters()]
+
+    def loss_of(x: Any, y: Any) -> Any:
+        return torch.nn.functional.mse_loss(dense(recurrent(x)[0][:, -1]), y)
+
+    training = loss_of
+    if compiled:
+        torch._dynamo.config.allow_rnn = True
+        training = torch.compile(loss_of)
+
+    def steps(optimizer: Any) -> None:
+        for first in range(0, count, case.batch):
+            optimizer.zero_grad(set_to_none=True)
+            training(x[first : first + case.batch], y[first : first + case.batch]).backward()
+            optimizer.step()
+
+    forms: dict[str, dict[str, bool]] = {"loop": {}, "foreach": {"foreach": True}, "fused": {"fused": True}}
+    ways: dict[str, tuple[Callable[[], object], int]] = {}
+    for name, form in forms.items():
+        optimizer = torch.optim.Adam(weights, **form)
+        ways[f"{name} Adam"] = ((lambda optimizer=optimizer: steps(optimizer)), count // case.batch)
+    return ways, lambda: float(loss_of(x, y))
+
+
+def keras(case: Case, count: int, *, unrolled: bool = True, **_: bool) -> Ways:
+    """`fit` with all steps in one execution, plain and unrolled, and `train_on_batch`; compiled by XLA."""
+    os.environ.update(KERAS_BACKEND="jax")
+    from keras import Sequential, layers, utils
+
+    utils.set_random_seed(0)
+    x, y = windows(count)
+    steps = count // case.batch
+
+    def model_of(unroll: bool) -> Any:
+        recurrent = getattr(layers, case.layer)(case.units, unroll=unroll)
+        model = Sequential([layers.Input((STEPS, FEATURES)), recurrent, layers.Dense(1)])
+        model.compile("adam", "mean_squared_error", steps_per_execution=steps, jit_compile=True)
+        return model
+
+    def fit_of(model: Any) -> Callable[[], object]:
+        return lambda: model.fit(x, y, batch_size=case.batch, shuffle=False, verbose=0)
+
+    models = {"fit": model_of(False)} | ({"fit, unrolled": model_of(True)} if unrolled else {})
+    ways = {name: (fit_of(model), steps) for name, model in models.items()}
+    first_x, first_y, plain = x[: case.batch], y[: case.batch], models["fit"]
+    ways["train_on_batch"] = (lambda: plain.train_on_batch(first_x, first_y), 1)
+    return ways, lambda: min(model.evaluate(x, y, verbose=0) for model in models.values())
+
+
+CONTENDERS = {"timeglass": timeglass, "torch": torch, "keras": keras}
+
+
+def steps_of(name: str, case: Sequence[Any], count: int, seconds: float, **choices: bool) -> Job:
+    """The job of a worker: seconds of a step in the contender's fastest way, and what came of the training."""
+    ways, loss = CONTENDERS[name](Case(*case), count, **choices)
+    single = ways.pop("single", None)
+    # Each way by its time for a step: `fastest` compares calls.
+    repeats = max(steps for _, steps in ways.values())
+
+    def as_many(call: Callable[[], object], steps: int) -> Callable[[], None]:
+        return lambda: [call() for _ in range(repeats // steps)] and None
+
+    how, call = fastest({way: as_many(*ways[way]) for way in ways}, seconds)
+
+    def measure() -> Numbers:
+        numbers = {"seconds": seconds_of(call, seconds, calls=1) / repeats, "how": how, "loss": float(loss())}
+        return numbers | ({"single": seconds_of(single[0], seconds / 4, calls=1)} if single else {})
+
+    return measure
+
+
+# The report
+
+
+def times_row(case: Case, found: Rounds, peaks: Sequence[float]) -> list[str]:
+    own = [numbers["seconds"] for numbers in found[REFERENCE]]
+    rates = [case.flops / seconds * 1e-9 for seconds in own]
+    shares = [rate / peak for rate, peak in zip(rates, peaks, strict=True)]
+    single = [numbers["single"] for numbers in found[REFERENCE]]
+    row = [str(case), spread(own, readable), spread(rates), spread(shares, "{:.0%}".format), spread(single, readable)]
+    for name in FRAMEWORKS:
+        times = [numbers["seconds"] for numbers in found.get(name, [])]
+        row.append(f"{spread(times, readable)}, {found[name][0]['how']}" if times else "not installed")
+    return row
+
+
+def ratio_rows(case: Case, found: Rounds, peaks: Sequence[float]) -> list[list[str]]:
+    rows = []
+    for name in (name for name in FRAMEWORKS if name in found):
+        goal = Goal(str(case), ratios(found, name, REFERENCE), least(case.units))
+        # What would be found if Timeglass did nothing but products, all of them at the peak.
+        bounds = [
+            numbers["seconds"] * peak * 1e9 / case.flops for numbers, peak in zip(found[name], peaks, strict=True)
+        ]
+        rows.append([str(case), name, spread(goal.values), f"≥ {goal.least:.0f}", goal.reached, spread(bounds)])
+    return rows
+
+
+def odd_losses(case: Case, found: Rounds) -> list[str]:
+    """Who has not learnt: whose loss is not below the targets' variance."""
+    return [f"{name} at {case}" for name, rounds in found.items() if not rounds[-1]["loss"] < 1 / 3]
+
+
+def main() -> int:
+    """0; 1 where a contender has not learnt."""
+    parser = options(__doc__ or "")
+    parser.add_argument("--no-unrolled", dest="unrolled", action="store_false", help="without Keras's unrolled layers")
+    parser.add_argument("--compiled", action="store_true", help="with torch.compile")
+    given = parser.parse_args()
+    here = print_machine(rounds := 1 if given.quick else given.rounds)
+    cases = [Case(*case) for case in product(GATES, UNITS, BATCHES)]
+    count, seconds = WINDOWS, 0.4
+    if given.quick:
+        cases, count, seconds = [Case("SimpleRNN", 32, 32), Case("LSTM", 32, 32)], 512, 0.02
+    names = [REFERENCE, *(name for name in FRAMEWORKS if installed(name))]
+    workers = {name: Worker("layers", threads=THREADS) for name in names}
+    choices = {"unrolled": given.unrolled and not given.quick, "compiled": given.compiled}
+    times, compared, odd, everything = [], [], [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        program = build_peak(Path(folder))
+        for case in cases:
+            for name, worker in workers.items():
+                work = (case.layer, case.units, case.batch)
+                worker.prepare("steps_of", name=name, case=work, count=count, seconds=seconds, **choices)
+            jobs = {"peak": lambda: {"rate": measure_peak(program, THREADS, 0.05)[0]}}
+            found = take_turns(jobs | {name: worker.measure for name, worker in workers.items()}, rounds)
+            peaks = [numbers["rate"] for numbers in found.pop("peak")]
+            times.append(times_row(case, found, peaks))
+            compared += ratio_rows(case, found, peaks)
+            odd += odd_losses(case, found)
+            everything[str(case)] = {"found": found, "peaks": peaks}
+            note(", ".join(times[-1]))
+    for worker in workers.values():
+        worker.close()
+
+    print(
+        f"A step of training, {THREADS} threads: median (least .. most). Timeglass: `fit` with many batches in a call;"
+    )
+    print("`single`: a call with one batch. GFLOP/s count 2 · gates · H · (3 H + 2 F) · T · batch operations.")
+    head = ["work", "Timeglass", "GFLOP/s", "of the peak", "single", *FRAMEWORKS]
+    print_table(head, times)
+    print("Their time over Timeglass's; `bound`: what it would be if Timeglass did all products at the measured peak.")
+    print_table(["work", "contender", "ratio", "to reach", "reached?", "bound"], compared)
+    if odd:
+        print(f"Has not learnt: {', '.join(odd)}", file=sys.stderr)
+    finish(given, here | {"found": everything})
+    return int(bool(odd))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ __all__ = ["main"]
 STEPS, FEATURES, THREADS = 50, 1, 2
 UNITS, BATCHES = (32, 64, 128), (32, 256)
 WINDOWS = 2048  # so many in a call of `fit`, so that what Python does for a call falls on many steps
+TORCH_STEPS = 8  # in one measurement of torch, whose steps are calls anyway
 REFERENCE = "timeglass"
 FRAMEWORKS = ("torch", "keras")
 
@@ -78,14 +80,15 @@ class Case:
 
 
 def windows(count: int) -> tuple[Floats, Floats]:
-    """x (N, T, F) from -1 to 1, and as the target its last value (N, 1), whose variance is 1/3."""
+    """Windows x (N, T, F) from -1 to 1, and as the target its last value (N, 1), whose variance is 1/3."""
     x = np.random.default_rng(0).uniform(-1, 1, (count, STEPS, FEATURES)).astype(np.float32)
     return x, np.ascontiguousarray(x[:, -1, :1])
 
 
 # The contenders: each gives ways to take a call's steps, how many these are, and the loss at the end
 
-Ways = tuple[dict[str, tuple[Callable[[], object], int]], Callable[[], float]]
+Call = Callable[[], object]
+Ways = tuple[dict[str, tuple[Call, int]], Callable[[], float]]
 
 
 def timeglass(case: Case, count: int, **_: bool) -> Ways:
@@ -100,42 +103,42 @@ def timeglass(case: Case, count: int, **_: bool) -> Ways:
     def fit(x: Floats, y: Floats) -> object:
         return model.fit(x, y, epochs=1, batch_size=case.batch, shuffle=False, verbose=0, lanes="samples")
 
-    ways: dict[str, tuple[Callable[[], object], int]] = {"fit": (lambda: fit(x, y), count // case.batch)}
-    ways["single"] = (lambda: fit(x[: case.batch], y[: case.batch]), 1)
+    ways: dict[str, tuple[Call, int]] = {"fit": (partial(fit, x, y), count // case.batch)}
+    ways["single"] = partial(fit, x[: case.batch], y[: case.batch]), 1
     return ways, lambda: model.evaluate(x, y)
 
 
-def torch(case: Case, count: int, *, compiled: bool = False, **_: bool) -> Ways:
-    """The usual loop, with Adam in its three forms; with `compiled` through torch.compile, layers unrolled."""
+def torch(case: Case, _: int, *, compiled: bool = False, **__: bool) -> Ways:
+    """The usual loop, with Adam in its three forms, on one thread and on two; or through torch.compile."""
     import torch
 
-    torch.set_num_threads(THREADS)
     torch.manual_seed(0)
-    x, y = (torch.from_numpy(array) for array in windows(count))
+    x, y = (torch.from_numpy(array) for array in windows(TORCH_STEPS * case.batch))
+    batches = list(zip(x.split(case.batch), y.split(case.batch), strict=True))
     layers = {"SimpleRNN": torch.nn.RNN, "GRU": torch.nn.GRU, "LSTM": torch.nn.LSTM}
     recurrent, dense = layers[case.layer](FEATURES, case.units, batch_first=True), torch.nn.Linear(case.units, 1)
-    weights = [*recurrent.parameters(), *dense.parameters()]
 
     def loss_of(x: Any, y: Any) -> Any:
         return torch.nn.functional.mse_loss(dense(recurrent(x)[0][:, -1]), y)
 
     training = loss_of
     if compiled:
-        torch._dynamo.config.allow_rnn = True
+        torch._dynamo.config.allow_rnn = True  # else it leaves recurrent layers alone
         training = torch.compile(loss_of)
 
-    def steps(optimizer: Any) -> None:
-        for first in range(0, count, case.batch):
+    def steps(optimizer: Any, threads: int) -> None:
+        torch.set_num_threads(threads)
+        for batch in batches:
             optimizer.zero_grad(set_to_none=True)
-            training(x[first : first + case.batch], y[first : first + case.batch]).backward()
+            training(*batch).backward()
             optimizer.step()
 
-    forms: dict[str, dict[str, bool]] = {"loop": {}, "foreach": {"foreach": True}, "fused": {"fused": True}}
-    ways: dict[str, tuple[Callable[[], object], int]] = {}
-    for name, form in forms.items():
-        optimizer = torch.optim.Adam(weights, **form)
-        ways[f"{name} Adam"] = ((lambda optimizer=optimizer: steps(optimizer)), count // case.batch)
-    return ways, lambda: float(loss_of(x, y))
+    ways: dict[str, tuple[Call, int]] = {}
+    forms: dict[str, dict[str, bool]] = {"Adam": {}, "foreach Adam": {"foreach": True}, "fused Adam": {"fused": True}}
+    for (name, form), threads in product(forms.items(), range(1, THREADS + 1)):
+        optimizer = torch.optim.Adam([*recurrent.parameters(), *dense.parameters()], **form)
+        ways[f"{name}, threads: {threads}"] = partial(steps, optimizer, threads), len(batches)
+    return ways, lambda: loss_of(x, y).item()
 
 
 def keras(case: Case, count: int, *, unrolled: bool = True, **_: bool) -> Ways:
@@ -153,13 +156,12 @@ def keras(case: Case, count: int, *, unrolled: bool = True, **_: bool) -> Ways:
         model.compile("adam", "mean_squared_error", steps_per_execution=steps, jit_compile=True)
         return model
 
-    def fit_of(model: Any) -> Callable[[], object]:
-        return lambda: model.fit(x, y, batch_size=case.batch, shuffle=False, verbose=0)
-
     models = {"fit": model_of(False)} | ({"fit, unrolled": model_of(True)} if unrolled else {})
-    ways = {name: (fit_of(model), steps) for name, model in models.items()}
-    first_x, first_y, plain = x[: case.batch], y[: case.batch], models["fit"]
-    ways["train_on_batch"] = (lambda: plain.train_on_batch(first_x, first_y), 1)
+    ways: dict[str, tuple[Call, int]] = {
+        name: (partial(model.fit, x, y, batch_size=case.batch, shuffle=False, verbose=0), steps)
+        for name, model in models.items()
+    }
+    ways["train_on_batch"] = partial(models["fit"].train_on_batch, x[: case.batch], y[: case.batch]), 1
     return ways, lambda: min(model.evaluate(x, y, verbose=0) for model in models.values())
 
 
@@ -170,16 +172,16 @@ def steps_of(name: str, case: Sequence[Any], count: int, seconds: float, **choic
     """The job of a worker: seconds of a step in the contender's fastest way, and what came of the training."""
     ways, loss = CONTENDERS[name](Case(*case), count, **choices)
     single = ways.pop("single", None)
-    # Each way by its time for a step: `fastest` compares calls.
-    repeats = max(steps for _, steps in ways.values())
+    most = max(steps for _, steps in ways.values())
 
-    def as_many(call: Callable[[], object], steps: int) -> Callable[[], None]:
-        return lambda: [call() for _ in range(repeats // steps)] and None
+    def all_steps(call: Call, steps: int) -> None:
+        for _ in range(most // steps):
+            call()
 
-    how, call = fastest({way: as_many(*ways[way]) for way in ways}, seconds)
+    how, call = fastest({name: partial(all_steps, *way) for name, way in ways.items()}, seconds)
 
     def measure() -> Numbers:
-        numbers = {"seconds": seconds_of(call, seconds, calls=1) / repeats, "how": how, "loss": float(loss())}
+        numbers = {"seconds": seconds_of(call, seconds, calls=1) / most, "how": how, "loss": float(loss())}
         return numbers | ({"single": seconds_of(single[0], seconds / 4, calls=1)} if single else {})
 
     return measure

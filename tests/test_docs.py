@@ -22,7 +22,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(timeglass.__path__, "timeglass.
 
 def test_the_readmes_python_prints_what_it_says() -> None:
     blocks = re.findall(r"```python\n(.*?)```\s+```text\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == README.count("```python") == 2
+    assert len(blocks) == README.count("```python") == 3
     names: dict[str, object] = {}
     for code, expected in blocks:
         printed = io.StringIO()

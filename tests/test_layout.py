@@ -118,8 +118,12 @@ def test_import_leaves_denormals_alone() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert set(timeglass.__all__) == {
-        "Adam", "DataError", "Dense", "DivergenceError", "EngineError", "History", "Input", "InputError",
-        "OptionError", "Sequential", "ShapeError", "SimpleRNN", "TimeglassError", "__version__",
+        "Bidirectional", "Dense", "Dropout", "GRU", "Input", "LSTM", "LinearSkip", "Masking", "SimpleRNN", "Sequential",
+        "SGD", "RMSprop", "Adam", "AdamW", "LevenbergMarquardt", "LBFGS", "CosineDecay", "ExponentialDecay", "OneCycle",
+        "MeanSquaredError", "MeanAbsoluteError", "Huber", "LogCosh", "Quantile", "GaussianLikelihood",
+        "Callback", "Checkpoint", "EarlyStopping", "History", "LambdaCallback", "ReduceLROnPlateau",
+        "DataError", "DivergenceError", "EngineError", "EngineWarning", "InputError", "OptionError", "ShapeError",
+        "TimeglassError", "__version__",
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import networks
 import numpy as np
 import pytest
 import solving
@@ -13,6 +14,7 @@ from solving import ENGINE, SMALL
 from timeglass.errors import OptionError
 from timeglass.network.initializers import initial_weights
 from timeglass.train import full_batch
+from timeglass.train.engine_lanes import LanesEngine
 from timeglass.train.iterations import Iterations
 from timeglass.train.losses import loss_of
 from timeglass.train.solvers import LBFGS, LevenbergMarquardt, fit
@@ -130,6 +132,25 @@ def test_with_patience_no_networks_bits_depend_on_the_others(solver):
         assert (apart.weights == together.weights[[row]]).all()
         for name, column in own.items():
             assert (column == losses[name][[row], : column.shape[1]]).all()
+
+
+@networks.needs_kernel
+@each_solver
+@pytest.mark.parametrize("name", SMALL)
+def test_the_compiled_engine_comes_to_the_same_and_keeps_networks_apart_to_the_bit(solver, name):
+    network, lanes = SMALL[name], LanesEngine()
+    task, together, plain = solving.rich_task(network, 18), *(solving.initial(network, 18) for _ in range(2))
+    losses = fit(solver(), lanes, task, together)["loss"]
+    truth = solving.fit_all(solver(), task, plain)["loss"]
+    # Float32's errors grow from step to step, and most where a step is hardly taken or refused: so at first all agree,
+    # and later most.
+    assert losses[:, :2] == pytest.approx(truth[:, :2], rel=1e-3)
+    assert np.median(np.abs(losses[:, -1] / truth[:, -1] - 1)) < 1e-3
+    for rows in ([17], [2, 3, 9]):
+        apart = solving.initial(network, 18).take(np.array(rows))
+        few = fit(solver(), lanes, task.take(np.array(rows)), apart)["loss"]
+        assert (apart.weights == together.weights[rows]).all()
+        assert (few == losses[rows, : few.shape[1]]).all()
 
 
 # Validation, starts

@@ -34,7 +34,7 @@ __all__ = ["Training"]
 
 
 @dataclass
-class Best:
+class _Best:
     """The weights (L, P) of the lowest validation loss (L,) so far."""
 
     weights: Floats
@@ -64,7 +64,7 @@ class Training:
     def __post_init__(self) -> None:
         self.state: TrainingState = self.model.training_state
         self.start: Floats = self.state.weights.copy()
-        self.best = Best(self.start.copy(), np.full(len(self.start), np.inf))
+        self.best = _Best(self.start.copy(), np.full(len(self.start), np.inf))
         self._diverged = np.zeros(len(self.start), dtype=np.bool_)
         self._taken: tuple[Array, FitTask] | None = None
         self._lines: Fingerprint | None = None
@@ -98,7 +98,7 @@ class Training:
         if saved is None:
             return 0
         self.model.training_state = self.state = saved.state
-        self.best = Best(saved.best_weights, saved.best_loss)
+        self.best = _Best(saved.best_weights, saved.best_loss)
         self.columns, self.done = saved.columns, saved.epochs
         self.model.stop_training = saved.stopped
         self.callbacks.set_states(saved.callbacks)
@@ -106,7 +106,7 @@ class Training:
 
     def _keep_best(self) -> None:
         """Gives each network its best weights so far, or those it has; one that diverged those it began with."""
-        best = Best(self.state.best_weights, self.state.best_loss) if self.validation is None else self.best
+        best = _Best(self.state.best_weights, self.state.best_loss) if self.validation is None else self.best
         weights = self.state.weights.copy()
         known = np.isfinite(best.loss)
         weights[known] = best.weights[known]

@@ -23,7 +23,7 @@ from timeglass.train.kernel_codes import dropout_rates, kernel_lacks, loss_code,
 from timeglass.train.team import run_in_threads, thread_count
 from timeglass.types import Array, Floats
 
-__all__ = ["LanesEngine"]
+__all__ = ["Carry", "LanesEngine", "carry_of"]
 
 Carry = Literal["networks", "samples"]
 

@@ -1,4 +1,8 @@
-"""The settings of the two solvers for small networks: values that `compile` takes in an optimiser's place."""
+"""The settings of the two solvers for small networks: values that `compile` takes in an optimiser's place.
+
+Both look at all windows at once; an epoch is one of their iterations. They count in float64. On the compiled engine
+losses and derivatives come in float32, which is enough until the last digits; `engine="numpy"` has them in float64.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ def _check(solver: LevenbergMarquardt | LBFGS, *numbers: str) -> None:
 class LevenbergMarquardt:
     """Levenberg and Marquardt's method, for the mean squared error of networks of up to some hundreds of weights.
 
-    Uses all windows at once; an epoch is one iteration: one step tried for each network, and taken if the loss falls.
+    An iteration tries one step for each network, and takes it if the loss falls.
 
     - `starts`: tries so many initial draws for each network, the first being the weights it has, and keeps the one
       with the lowest loss (validation loss, where there is validation data).
@@ -56,8 +60,8 @@ class LevenbergMarquardt:
 class LBFGS:
     """The quasi-Newton method with limited memory, for any loss.
 
-    Uses all windows at once; an epoch is one iteration: one step for each network along a line on which the loss has
-    been searched.
+    An iteration searches the loss of each network along a line and takes a step there. Where the loss has corners, as
+    the absolute error has, it may end at one that is not a minimum.
 
     - `memory`: steps that the curvature is worked out from.
     - `starts`, `patience`: as for `LevenbergMarquardt`.

@@ -26,7 +26,7 @@ __all__ = ["LBFGS", "LevenbergMarquardt", "Solver", "check_solver", "fit"]
 
 _MOST_BYTES = 4 * 2**30
 
-Made = TypeVar("Made")
+_Made = TypeVar("_Made")
 
 
 def check_solver(solver: Solver, task: FitTask, networks: int, *, validation: bool) -> None:
@@ -72,17 +72,17 @@ def _check_least_squares(task: FitTask) -> None:
         raise OptionError(f"LevenbergMarquardt sample_weight: expected numbers of at least 0, got {low:g}")
 
 
-class _Running(Generic[Made]):
+class _Running(Generic[_Made]):
     """What is made for the task of whichever networks are running: kept as long as they stay the same."""
 
-    def __init__(self, task: FitTask, networks: int, make: Callable[[FitTask, int], Made]) -> None:
+    def __init__(self, task: FitTask, networks: int, make: Callable[[FitTask, int], _Made]) -> None:
         self._task, self._make = task, make
         self._all = make(task, networks)
         self._networks = networks
         self._rows: Rows = np.arange(0)
         self._some = self._all
 
-    def of(self, rows: Rows) -> Made:
+    def of(self, rows: Rows) -> _Made:
         if len(rows) == self._networks:
             return self._all
         if not np.array_equal(self._rows, rows):

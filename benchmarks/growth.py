@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from measure import (
@@ -50,7 +51,7 @@ def doubling(least: int, most: int) -> list[int]:
     return [least * 2**i for i in range(int(math.log2(most // least)) + 1)]
 
 
-def window(layer: str, lanes: str, sizes: dict[str, int], seconds: float) -> Job:
+def window(layer: str, lanes: Literal["networks", "samples"], sizes: dict[str, int], seconds: float) -> Job:
     """The job of a worker: seconds of one window's training, all networks together."""
     from timeglass import Dense, Sequential
 

@@ -1,6 +1,7 @@
 """One step of training of one wider layer: Timeglass, torch.nn and Keras 3 on JAX, on the same two threads.
 
-    python benchmarks/layers.py                    # five rounds of 18 cases
+    python benchmarks/layers.py                    # five rounds of 18 cases: some 25 minutes
+    python benchmarks/layers.py --layers LSTM --units 32 64
     python benchmarks/layers.py --quick            # does it run at all
     python benchmarks/layers.py --no-unrolled      # without Keras's unrolled layers, which take long to compile
     python benchmarks/layers.py --compiled         # with torch.compile, which takes minutes for each case
@@ -49,10 +50,13 @@ __all__ = ["main"]
 
 STEPS, FEATURES, THREADS = 50, 1, 2
 UNITS, BATCHES = (32, 64, 128), (32, 256)
-WINDOWS = 2048  # so many in a call of `fit`, so that what Python does for a call falls on many steps
+# Steps in one call of `fit`, so that what Python does for a call falls on many: some 20 GFLOP of them.
+FEWEST, MOST, WORK = 16, 256, 2e10
 TORCH_STEPS = 8  # in one measurement of torch, whose steps are calls anyway
 REFERENCE = "timeglass"
 FRAMEWORKS = ("torch", "keras")
+
+TESTED = 256  # windows whose loss is looked at
 
 Floats = NDArray[np.float32]
 
@@ -78,6 +82,11 @@ class Case:
         """Of one step."""
         return flops(self.layer, self.units, FEATURES, STEPS) * self.batch
 
+    @property
+    def steps(self) -> int:
+        """In one call of `fit`."""
+        return int(max(FEWEST, min(MOST, WORK // self.flops)))
+
 
 def windows(count: int) -> tuple[Floats, Floats]:
     """Windows x (N, T, F) from -1 to 1, and as the target its last value (N, 1), whose variance is 1/3."""
@@ -85,17 +94,17 @@ def windows(count: int) -> tuple[Floats, Floats]:
     return x, np.ascontiguousarray(x[:, -1, :1])
 
 
-# The contenders: each gives ways to take a call's steps, how many these are, and the loss at the end
+# The contenders: each gives ways to train, each with the steps that one call of it takes, and the loss at the end
 
 Call = Callable[[], object]
 Ways = tuple[dict[str, tuple[Call, int]], Callable[[], float]]
 
 
-def timeglass(case: Case, count: int, **_: bool) -> Ways:
+def timeglass(case: Case, steps: int, **_: bool) -> Ways:
     """One network, its lanes carrying samples: `fit` with many batches, and with a single one."""
     from timeglass import Dense, Sequential
 
-    x, y = windows(count)
+    x, y = windows(steps * case.batch)
     recurrent = layer_of(case.layer)(case.units, input_shape=(STEPS, FEATURES))
     model = Sequential([recurrent, Dense(1)], seed=0)
     model.compile("adam", "mean_squared_error")
@@ -103,9 +112,9 @@ def timeglass(case: Case, count: int, **_: bool) -> Ways:
     def fit(x: Floats, y: Floats) -> object:
         return model.fit(x, y, epochs=1, batch_size=case.batch, shuffle=False, verbose=0, lanes="samples")
 
-    ways: dict[str, tuple[Call, int]] = {"fit": (partial(fit, x, y), count // case.batch)}
+    ways: dict[str, tuple[Call, int]] = {"fit": (partial(fit, x, y), steps)}
     ways["single"] = partial(fit, x[: case.batch], y[: case.batch]), 1
-    return ways, lambda: model.evaluate(x, y)
+    return ways, lambda: model.evaluate(x[:TESTED], y[:TESTED])
 
 
 def torch(case: Case, _: int, *, compiled: bool = False, **__: bool) -> Ways:
@@ -138,17 +147,16 @@ def torch(case: Case, _: int, *, compiled: bool = False, **__: bool) -> Ways:
     for (name, form), threads in product(forms.items(), range(1, THREADS + 1)):
         optimizer = torch.optim.Adam([*recurrent.parameters(), *dense.parameters()], **form)
         ways[f"{name}, threads: {threads}"] = partial(steps, optimizer, threads), len(batches)
-    return ways, lambda: loss_of(x, y).item()
+    return ways, lambda: loss_of(x[:TESTED], y[:TESTED]).item()
 
 
-def keras(case: Case, count: int, *, unrolled: bool = True, **_: bool) -> Ways:
+def keras(case: Case, steps: int, *, unrolled: bool = True, **_: bool) -> Ways:
     """`fit` with all steps in one execution, plain and unrolled, and `train_on_batch`; compiled by XLA."""
     os.environ.update(KERAS_BACKEND="jax")
     from keras import Sequential, layers, utils
 
     utils.set_random_seed(0)
-    x, y = windows(count)
-    steps = count // case.batch
+    x, y = windows(steps * case.batch)
 
     def model_of(unroll: bool) -> Any:
         recurrent = getattr(layers, case.layer)(case.units, unroll=unroll)
@@ -162,15 +170,15 @@ def keras(case: Case, count: int, *, unrolled: bool = True, **_: bool) -> Ways:
         for name, model in models.items()
     }
     ways["train_on_batch"] = partial(models["fit"].train_on_batch, x[: case.batch], y[: case.batch]), 1
-    return ways, lambda: min(model.evaluate(x, y, verbose=0) for model in models.values())
+    return ways, lambda: min(model.evaluate(x[:TESTED], y[:TESTED], verbose=0) for model in models.values())
 
 
-CONTENDERS = {"timeglass": timeglass, "torch": torch, "keras": keras}
+CONTENDERS: dict[str, Callable[..., Ways]] = {"timeglass": timeglass, "torch": torch, "keras": keras}
 
 
-def steps_of(name: str, case: Sequence[Any], count: int, seconds: float, **choices: bool) -> Job:
+def steps_of(name: str, case: Sequence[Any], steps: int, seconds: float, **choices: bool) -> Job:
     """The job of a worker: seconds of a step in the contender's fastest way, and what came of the training."""
-    ways, loss = CONTENDERS[name](Case(*case), count, **choices)
+    ways, loss = CONTENDERS[name](Case(*case), steps, **choices)
     single = ways.pop("single", None)
     most = max(steps for _, steps in ways.values())
 
@@ -222,14 +230,17 @@ def odd_losses(case: Case, found: Rounds) -> list[str]:
 def main() -> int:
     """0; 1 where a contender has not learnt."""
     parser = options(__doc__ or "")
+    parser.add_argument("--layers", nargs="+", choices=GATES, default=list(GATES))
+    parser.add_argument("--units", nargs="+", type=int, default=UNITS)
+    parser.add_argument("--batches", nargs="+", type=int, default=BATCHES)
     parser.add_argument("--no-unrolled", dest="unrolled", action="store_false", help="without Keras's unrolled layers")
     parser.add_argument("--compiled", action="store_true", help="with torch.compile")
     given = parser.parse_args()
     here = print_machine(rounds := 1 if given.quick else given.rounds)
-    cases = [Case(*case) for case in product(GATES, UNITS, BATCHES)]
-    count, seconds = WINDOWS, 0.4
+    cases = [Case(*case) for case in product(given.layers, given.units, given.batches)]
+    seconds = 0.4
     if given.quick:
-        cases, count, seconds = [Case("SimpleRNN", 32, 32), Case("LSTM", 32, 32)], 512, 0.02
+        cases, seconds = [Case("SimpleRNN", 32, 32), Case("LSTM", 32, 32)], 0.02
     names = [REFERENCE, *(name for name in FRAMEWORKS if installed(name))]
     workers = {name: Worker("layers", threads=THREADS) for name in names}
     choices = {"unrolled": given.unrolled and not given.quick, "compiled": given.compiled}
@@ -238,8 +249,9 @@ def main() -> int:
         program = build_peak(Path(folder))
         for case in cases:
             for name, worker in workers.items():
-                work = (case.layer, case.units, case.batch)
-                worker.prepare("steps_of", name=name, case=work, count=count, seconds=seconds, **choices)
+                work = {"name": name, "case": (case.layer, case.units, case.batch)}
+                steps = FEWEST if given.quick else case.steps
+                worker.prepare("steps_of", **work, steps=steps, seconds=seconds, **choices)
             jobs = {"peak": lambda: {"rate": measure_peak(program, THREADS, 0.05)[0]}}
             found = take_turns(jobs | {name: worker.measure for name, worker in workers.items()}, rounds)
             peaks = [numbers["rate"] for numbers in found.pop("peak")]

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measure import (
@@ -50,11 +51,11 @@ def flops(layer: str, units: int, features: int, steps: int) -> int:
     return 2 * GATES[layer] * units * (3 * units + 2 * features) * steps
 
 
-def layer_of(layer: str) -> type:
+def layer_of(layer: str) -> Any:
     """Timeglass's layer of that name."""
-    from timeglass.network import layers
+    import timeglass
 
-    return getattr(layers, layer)
+    return getattr(timeglass, layer)
 
 
 def build_peak(folder: Path) -> Path:

@@ -10,7 +10,8 @@ import solving
 from networks import Network, dense, gru, lstm, rnn
 from solving import SMALL
 
-from timeglass.train import full_batch
+from timeglass.train import full_batch, line_search
+from timeglass.train.iterations import Iterations
 from timeglass.train.lbfgs import _Memory, minimize
 from timeglass.train.line_search import LineSearches
 from timeglass.train.losses import loss_of
@@ -201,7 +202,54 @@ def test_most_iterations_take_one_evaluation():
     assert sum(calls) < 1.3 * state.steps.sum()
 
 
+def test_once_the_curvature_is_known_the_whole_step_is_tried_however_long():
+    seen = []
+
+    def bowl(w, _):
+        seen.append(w[0, 0])
+        return 0.5 * (w[:, 0] - 1e4) ** 2, w - 1e4
+
+    found = solving.alone(minimize, bowl, [0.0], LBFGS(gtol=1e-6))
+    assert seen[:2] == [0, 1]  # a step of length 1 first
+    assert found.best_weights[0, 0] == pytest.approx(1e4, rel=1e-9)
+    assert len(seen) < 12
+    assert np.abs(np.diff(seen)).max() > 5e3
+
+
+def test_a_line_left_at_its_low_goes_on_with_the_gradient_there(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(line_search, "_MOST_TRIES", 2)
+    monkeypatch.setattr(line_search, "_SLOPE", 0.1)  # so that many points are low and not taken
+    values, seen = [], {}
+
+    def recorded(w, _):
+        value, gradient = stretched(w)
+        seen[w.tobytes()] = gradient
+        return value, gradient
+
+    class Watched(Iterations):
+        def end_iteration(self, rows, weights, losses):
+            super().end_iteration(rows, weights, losses)
+            values.append((stretched(self.weights)[0], losses))
+
+    iterations = Watched(np.full((1, 6), 3.0), 200)
+    minimize(recorded, iterations, EXACT)
+    truth = solving.alone(minimize, rows_of(stretched), np.full(6, 3.0), EXACT)
+    assert all((own == told).all() for own, told in values)
+    assert iterations.values == pytest.approx(truth.values, rel=1e-9)
+    assert iterations.done[0] < 2 * truth.done[0] + 10
+
+
 # Awkward functions
+
+
+@pytest.mark.parametrize(("value", "slope"), [(0.5, np.nan), (-np.inf, -1.0), (np.nan, -1.0), (0.5, -np.inf)])
+def test_a_point_without_a_finite_value_and_slope_is_never_the_low(value, slope):
+    searches, row = LineSearches(1), np.array([0])
+    searches.begin(row, np.array([1.0]), np.array([-1.0]), np.array([2.0]))
+    verdict = searches.look(row, np.array([value]), np.array([slope]))
+    assert not (verdict.taken | verdict.lower).any()
+    assert searches.low.step[0] == 0
+    assert searches.step[0] == 1.0  # the middle
 
 
 def test_a_function_that_is_not_finite_everywhere_is_searched_where_it_is():

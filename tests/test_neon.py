@@ -71,7 +71,8 @@ def all_that_is_asked() -> Iterator[Asked]:
         for units in (3, 9):
             layers = (
                 dense(units, activation), rnn(units, activation, return_sequences=True),
-                gru(units, activation, return_sequences=True, **gates), lstm(2, activation, **gates), dense(1, activation),
+                gru(units, activation, return_sequences=True, **gates), lstm(2, activation, **gates),
+                dense(1, activation),
             )  # fmt: skip
             task = task_of(Network(2, 2, layers), count=5, optimizer=OPTIMIZERS["sgd, clipvalue"])
             yield Asked(f"{activation}, {units}", TRAIN, task, 3)
@@ -96,7 +97,7 @@ def all_that_is_asked() -> Iterator[Asked]:
 def packed(asked: Asked) -> bytes:
     """What run_tasks.cpp reads of it."""
     state = asked.state()
-    fit, group = by_hand(asked.task, state)
+    fit, _ = by_hand(asked.task, state)
     windows, kept, network = fit._windows, fit.settings, fit._network
     assert windows.y is not None
     given = [windows.weight, windows.counts, kept._l2, kept._dropout, kept._factors]

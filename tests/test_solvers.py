@@ -153,6 +153,18 @@ def test_the_compiled_engine_comes_to_the_same_and_keeps_networks_apart_to_the_b
         assert (few == losses[rows, : few.shape[1]]).all()
 
 
+@each_solver
+def test_windows_past_a_networks_count_are_not_read(solver):
+    network = SMALL["gru"]
+    task = solving.rich_task(network, 2, counts=np.array([30, 20]))
+    spoiled = replace(task, x=task.x.copy(), y=task.y.copy(), sample_weight=task.sample_weight.copy())
+    spoiled.x[1, 20:], spoiled.y[1, 20:], spoiled.sample_weight[1, 20:] = np.nan, np.nan, np.nan
+    clean, other = solving.make_state(network, 2), solving.make_state(network, 2)
+    solving.fit_all(solver(), task, clean)
+    solving.fit_all(solver(), spoiled, other)
+    assert (clean.weights == other.weights).all()
+
+
 # Validation, starts
 
 

@@ -43,7 +43,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         part.replace(path)
     except OSError as error:
         raise OptionError(
-            f"{path}: cannot be written ({error.strerror or error}); free some space or choose --out"
+            f"{path}: cannot be written ({error.strerror or error}); free some space or choose another folder"
         ) from None
     finally:
         if part is not None:

@@ -6,19 +6,13 @@ epochs done, and the fit's fingerprint. A fit takes a file up only if every line
 
 from __future__ import annotations
 
-import io
-import json
-import math
-import zipfile
-from collections.abc import Callable
+import os
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from timeglass.errors import DataError, OptionError
-from timeglass.files import check_folder, write_whole
 from timeglass.model.callbacks import Callback, CallbackStates
 from timeglass.model.checks import whole
 from timeglass.model.fingerprint import Fingerprint, differences
@@ -26,10 +20,12 @@ from timeglass.model.history import Columns
 from timeglass.train.engine import TrainingState
 from timeglass.types import Array, Floats
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = ["Checkpoint", "Saved"]
 
-_FORMAT, _VERSION = "timeglass checkpoint", 1
-_HEADER_BYTES = 10**6  # at most
+_VERSION = 1
 
 
 @dataclass
@@ -58,8 +54,10 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path: str | Path, every: int = 1) -> None:
-        if not isinstance(path, str | Path) or not str(path):
+        if not isinstance(path, str | os.PathLike) or not str(path):
             raise OptionError(f"Checkpoint path: expected the name of a file, got {path!r}")
+        from pathlib import Path  # a fifth of the package's start
+
         self.path = Path(path)
         self.every = whole("Checkpoint every", every, 1)
 
@@ -68,23 +66,20 @@ class Checkpoint(Callback):
 
     def save(self, fingerprint: Fingerprint, saved: Saved) -> None:
         """Writes the file, whole or not at all."""
-        header = {"format": _FORMAT, "version": _VERSION, "epochs": saved.epochs, "fingerprint": fingerprint}
-        header |= {"state_epochs": saved.state.epochs}
-        arrays = {"header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **_arrays_of(saved)}
+        from timeglass.model.archive import write_archive  # a slow start, and only for who keeps checkpoints
 
-        def write(part: Path) -> None:
-            with part.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-
-        write_whole(self.path, write)
+        header = {"version": _VERSION, "epochs": saved.epochs, "fingerprint": fingerprint}
+        write_archive(self.path, header | {"state_epochs": saved.state.epochs}, _arrays_of(saved))
 
     def load(self, fingerprint: Fingerprint, start: Saved, epochs: int) -> Saved | None:
         """What the file holds, None where there is none yet; `start` shows the shapes that it must have."""
-        self._check_folder()
+        from timeglass.model.archive import check_place, read_archive
+
+        check_place(self.path)
         if not self.path.exists():
             return None
         try:
-            header, arrays = _read(self.path)
+            header, arrays = read_archive(self.path)
         except Exception as error:  # a file from anywhere: zip, header and JSON readers each have errors of their own
             raise DataError(
                 f"{self.path}: not a whole checkpoint ({error or type(error).__name__}): "
@@ -109,13 +104,6 @@ class Checkpoint(Callback):
             return _saved_of(header, arrays, start)
         except (ValueError, KeyError) as error:
             raise DataError(f"{self.path}: damaged ({error}): remove it to start afresh") from None
-
-    def _check_folder(self) -> None:
-        if self.path.is_dir():
-            raise OptionError(f"Checkpoint path {self.path}: is a folder: give the name of a file")
-        if not self.path.parent.is_dir():
-            raise OptionError(f"Checkpoint path {self.path}: there is no folder {self.path.parent}: make it first")
-        check_folder("Checkpoint path", self.path.parent)
 
 
 # To arrays and back
@@ -169,40 +157,3 @@ def _saved_of(header: dict[str, Any], arrays: dict[str, Array], start: Saved) ->
 def _check_like(name: str, array: Array, like: Array) -> None:
     if array.dtype != like.dtype or array.shape != like.shape:
         raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {like.dtype} {like.shape}")
-
-
-# The file
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Header and arrays. Nothing in the file is run, and no array is made that is larger than the file."""
-    with zipfile.ZipFile(path) as file:
-        arrays = {info.filename.removesuffix(".npy"): _member(file, info) for info in file.infolist()}
-    header = json.loads(arrays.pop("header")[:_HEADER_BYTES].tobytes())
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        raise ValueError("its header is of no checkpoint")
-    wanted: dict[str, Callable[[Any], bool]] = {
-        "version": lambda value: isinstance(value, int),
-        "epochs": lambda value: isinstance(value, int) and value > 0,
-        "state_epochs": lambda value: isinstance(value, int) and value > 0,
-        "fingerprint": lambda value: isinstance(value, dict),
-    }
-    for name, holds in wanted.items():
-        if not holds(header.get(name)):
-            raise ValueError(f"its header's {name} is {header.get(name)!r}")
-    return header, arrays
-
-
-def _member(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
-    """One array. Reading it all first has the zip file compare its checksum before anything is made of it."""
-    if info.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{info.filename} is compressed")
-    whole_member = io.BytesIO(file.read(info))
-    version = np.lib.format.read_magic(whole_member)
-    if version != (1, 0):
-        raise ValueError(f"{info.filename} is an array of version {version}")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(whole_member)
-    numbers = bytearray(whole_member.read())
-    if dtype.kind not in "fiub" or fortran or math.prod(shape) * dtype.itemsize != len(numbers):
-        raise ValueError(f"{info.filename} holds {len(numbers)} bytes, but its header says {dtype} {shape}")
-    return np.frombuffer(numbers, dtype=dtype).reshape(shape)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +50,8 @@ def _digest(array: Array | None) -> str:
     """The shape, and what no other numbers have."""
     if array is None:
         return "none"
+    import hashlib  # a slow start, and only for who keeps checkpoints
+
     numbers = np.ascontiguousarray(array)
     return f"{numbers.shape}, SHA-256 {hashlib.sha256(numbers.data).hexdigest()[:16]}"
 

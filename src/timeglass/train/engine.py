@@ -186,8 +186,9 @@ class TrainingState:
         """Notes that all networks have been trained for an epoch, with losses (L,), and keeps the best weights."""
         self.epochs += 1
         better = losses < self.best_loss
-        self.best_loss[better] = losses[better]
+        # The weights first: stopped between the two lines, no loss stands without its weights.
         self.best_weights[better] = self.weights[better]
+        self.best_loss[better] = losses[better]
 
     def take(self, rows: Rows) -> TrainingState:
         """A copy of some of the networks.

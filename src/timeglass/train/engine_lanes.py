@@ -144,7 +144,8 @@ class LanesEngine:
         state.slots = np.ascontiguousarray(state.slots)  # `take` gives them in another order
         networks, carry = len(state.weights), carry_of(task)
         work = task.architecture.work * task.windows * task.epochs * -(-networks // LANES)
-        threads = self.threads or (thread_count() if work > _WORK_WORTH_A_THREAD else 1)
+        most = thread_count()  # also where one will do: what TIMEGLASS_THREADS says is never passed over
+        threads = self.threads or (most if work > _WORK_WORTH_A_THREAD else 1)
         size = 1 if carry == "samples" else _group_size(networks, threads)
         settings, windows = _Settings(self, task, state), self._windows(task)
         fits = []

@@ -57,6 +57,7 @@ def _points(count: int) -> _Points:
     return _Points(np.zeros(count), np.zeros(count), np.zeros(count))
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def _cubic_minimum(low: _Points, high: _Points) -> Array:
     """Where the cubic through both points has its minimum (equation 3.59), held off the edges; else the middle."""
     width = high.step - low.step

@@ -43,7 +43,7 @@ def check_solver(solver: Solver, task: FitTask, networks: int, *, validation: bo
             "validation_data, or leave patience out"
         )
     if isinstance(solver, LevenbergMarquardt):
-        _check_least_squares(task)
+        _check_least_squares(task, networks)
     numbers = weights**2 if isinstance(solver, LevenbergMarquardt) else weights * 2 * solver.memory
     need = networks * solver.starts * numbers * 8 * 4
     if need > _MOST_BYTES:
@@ -55,7 +55,7 @@ def check_solver(solver: Solver, task: FitTask, networks: int, *, validation: bo
         )
 
 
-def _check_least_squares(task: FitTask) -> None:
+def _check_least_squares(task: FitTask, networks: int) -> None:
     last = task.architecture.layers[-1]
     if not isinstance(task.loss, MeanSquaredError):
         raise OptionError(
@@ -67,9 +67,11 @@ def _check_least_squares(task: FitTask) -> None:
             "LevenbergMarquardt: the networks give sequences some of whose steps may be masked, which this optimiser "
             "does not know: take LBFGS or Adam"
         )
-    if task.sample_weight is not None and not (task.sample_weight >= 0).all():
-        low = float(task.sample_weight.min())
-        raise OptionError(f"LevenbergMarquardt sample_weight: expected numbers of at least 0, got {low:g}")
+    if task.sample_weight is not None:
+        read = np.arange(task.x.shape[-3]) < task.counts_of(networks)[:, None]  # (L, N)
+        low = float(np.where(read, task.sample_weight, 0).min())
+        if not low >= 0:
+            raise OptionError(f"LevenbergMarquardt sample_weight: expected numbers of at least 0, got {low:g}")
 
 
 class _Running(Generic[_Made]):

@@ -44,11 +44,11 @@ class Fit:
         self.losses = np.zeros((networks, settings.epochs))
         self._order = np.empty((networks, windows.count), dtype=np.int32)
         progress = self.progress = ProgressStruct(networks=networks, order_epoch=-1)
-        for row in range(networks):
-            progress.number[row] = int(group.numbers[row])
-            progress.steps[row] = int(group.steps[row])
-            progress.beta_1_power[row], progress.beta_2_power[row] = group.beta_powers[row].tolist()
-            progress.best_loss[row] = float(group.best_loss[row])
+        progress.number[:networks] = group.numbers.tolist()
+        progress.steps[:networks] = group.steps.tolist()
+        progress.beta_1_power[:networks] = group.beta_powers[:, 0].tolist()
+        progress.beta_2_power[:networks] = group.beta_powers[:, 1].tolist()
+        progress.best_loss[:networks] = group.best_loss.tolist()
         progress.weights = pointer(group.weights, np.float32, (networks, weights))
         progress.best_weights = pointer(group.best_weights, np.float32, (networks, weights))
         for slot, values in enumerate(group.slots):
@@ -87,7 +87,8 @@ class Fit:
 
     def give_back(self) -> None:
         """Writes the counters into the group; its arrays are up to date after every slice."""
-        for row in range(len(self._group.weights)):
-            self._group.steps[row] = self.progress.steps[row]
-            self._group.beta_powers[row] = self.progress.beta_1_power[row], self.progress.beta_2_power[row]
-            self._group.best_loss[row] = self.progress.best_loss[row]
+        networks, progress = len(self._group.weights), self.progress
+        self._group.steps[:] = progress.steps[:networks]
+        self._group.beta_powers[:, 0] = progress.beta_1_power[:networks]
+        self._group.beta_powers[:, 1] = progress.beta_2_power[:networks]
+        self._group.best_loss[:] = progress.best_loss[:networks]

@@ -52,7 +52,7 @@ def _is_turned_pair(architecture: Architecture, node: PlacedLayer) -> bool:
 def _layer_code(node: PlacedLayer) -> LayerCode:
     layer: Any = node.layer
     recurrent = isinstance(layer, Recurrent)
-    rates = _rates(node, 1)
+    inputs, states = (bool(np.any(rate)) for rate in _rates(node))
     skip = isinstance(layer, LinearSkip)
     # A merge heeds the mask where its two layers give zeros at masked steps.
     heeds = node.masked and (recurrent or (isinstance(layer, Merge) and node.gives_sequence))
@@ -71,8 +71,8 @@ def _layer_code(node: PlacedLayer) -> LayerCode:
         mask=node.mask if heeds else -1,
         merge=MERGES.index(layer.mode) if isinstance(layer, Merge) else 0,
         skip_steps=0,
-        dropout=bool(rates[:, 0].any()),
-        recurrent_dropout=bool(rates[:, 1].any()),
+        dropout=inputs,
+        recurrent_dropout=states,
         mask_value=layer.mask_value if isinstance(layer, Masking) else 0.0,
     )
 
@@ -87,22 +87,21 @@ def network_code(architecture: Architecture) -> NetworkCode:
     return NetworkCode(architecture.time_steps, architecture.features, outputs, architecture.weight_count, codes)
 
 
-def _rates(node: PlacedLayer, networks: int) -> NDArray[np.float64]:
-    """(L, 2): shares of inputs and of states that a layer drops; (1, 2) or more where they are given for each."""
+def _rates(node: PlacedLayer) -> tuple[Any, Any]:
+    """The shares of inputs and of states that a layer drops: numbers, or tuples with one for each network."""
     layer = node.layer
-    pair: tuple[Any, Any] = (0.0, 0.0)
     if isinstance(layer, Recurrent):
-        pair = layer.dropout, layer.recurrent_dropout
-    elif isinstance(layer, Dropout):
-        pair = layer.rate, 0.0
-    length = max(networks, *(np.size(rate) for rate in pair))
-    return np.stack([np.broadcast_to(np.asarray(rate, dtype=np.float64), (length,)) for rate in pair], axis=1)
+        return layer.dropout, layer.recurrent_dropout
+    return (layer.rate, 0.0) if isinstance(layer, Dropout) else (0.0, 0.0)
 
 
 def dropout_rates(architecture: Architecture, networks: int) -> NDArray[np.float64] | None:
     """(L, nodes, 2), or None where no layer drops anything."""
-    rates = np.stack([_rates(node, networks) for node in architecture.layers], axis=1)
-    return np.ascontiguousarray(rates) if rates.any() else None
+    rates = [rate for node in architecture.layers for rate in _rates(node)]
+    if not any(any(rate) if isinstance(rate, tuple) else rate for rate in rates):
+        return None
+    columns = [np.broadcast_to(np.asarray(rate, dtype=np.float64), (networks,)) for rate in rates]
+    return np.ascontiguousarray(np.stack(columns, axis=1).reshape(networks, -1, 2))
 
 
 def loss_code(loss: Loss) -> tuple[LossCode, Any]:

@@ -42,7 +42,7 @@ def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:
     """What the job is about to do."""
     series, options = plan.series, plan.options
     network = " → ".join(
-        f"{type(p.layer).__name__} {p.layer.units} {p.activation}" for p in plan.model.architecture.layers
+        f"{type(p.layer).__name__} {p.units} {p.activation}" for p in plan.model.architecture.layers
     )
     first, last = series.label(0), series.label(len(series) - 1)
     entries = [

@@ -11,7 +11,6 @@ from networks import Network, dense, gru, lstm, rnn
 from solving import SMALL
 
 from timeglass.train import full_batch, line_search
-from timeglass.train.iterations import Iterations
 from timeglass.train.lbfgs import _Memory, minimize
 from timeglass.train.line_search import LineSearches
 from timeglass.train.losses import loss_of
@@ -216,27 +215,22 @@ def test_once_the_curvature_is_known_the_whole_step_is_tried_however_long():
     assert np.abs(np.diff(seen)).max() > 5e3
 
 
-def test_a_line_left_at_its_low_goes_on_with_the_gradient_there(monkeypatch: pytest.MonkeyPatch):
+def test_a_line_left_at_its_low_goes_on_with_value_and_gradient_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(line_search, "_MOST_TRIES", 2)
     monkeypatch.setattr(line_search, "_SLOPE", 0.1)  # so that many points are low and not taken
-    values, seen = [], {}
+    kept, add = [], _Memory.add
 
-    def recorded(w, _):
-        value, gradient = stretched(w)
-        seen[w.tobytes()] = gradient
-        return value, gradient
+    def noted(memory, rows, steps, changes):
+        kept.append((steps[0], changes[0]))
+        add(memory, rows, steps, changes)
 
-    class Watched(Iterations):
-        def end_iteration(self, rows, weights, losses):
-            super().end_iteration(rows, weights, losses)
-            values.append((stretched(self.weights)[0], losses))
-
-    iterations = Watched(np.full((1, 6), 3.0), 200)
-    minimize(recorded, iterations, EXACT)
-    truth = solving.alone(minimize, rows_of(stretched), np.full(6, 3.0), EXACT)
-    assert all((own == told).all() for own, told in values)
-    assert iterations.values == pytest.approx(truth.values, rel=1e-9)
-    assert iterations.done[0] < 2 * truth.done[0] + 10
+    monkeypatch.setattr(_Memory, "add", noted)
+    start = np.full(6, 3.0)
+    iterations = solving.alone(minimize, rows_of(stretched), start, EXACT, limit=60)
+    places = start + np.cumsum([np.zeros(6), *(step for step, _ in kept)], axis=0)
+    values, gradients = stretched(places)
+    assert np.stack([change for _, change in kept]) == pytest.approx(np.diff(gradients, axis=0), rel=1e-6, abs=1e-8)
+    assert iterations.losses["loss"][0] == pytest.approx(values[1:], rel=1e-12)
 
 
 # Awkward functions

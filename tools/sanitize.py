@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["activations", "engines", "gradients", "philox", "proof", "same_bits"]
+TESTS = ["activations", "engines", "kernel_codes", "kernel_fits", "kernel_gradients", "philox", "proof", "same_bits", "team"]
 
 
 def main() -> int:

@@ -98,6 +98,12 @@ void affine(int columns, const W *bias, Factor<W> x, Factor<W> h, int n, Lanes *
     affine_columns<most>(bias, x, h, n, z, column);
     advance(most);
   }
+  if constexpr (most > 2) {
+    if (c + 2 <= columns) {
+      affine_columns<2>(bias, x, h, n, z, column);
+      advance(2);
+    }
+  }
   while (c < columns) {
     affine_columns<1>(bias, x, h, n, z, column);
     advance(1);
@@ -149,6 +155,9 @@ void multiply_transposed(int columns, const Lanes *dz, int64_t dz_column, int n,
   int c = 0;
   for (; c + most <= columns; c += most)
     transposed_columns<most>(dz + c * dz_column, dz_column, n, w, row, m, da + c * da_column, da_column, add);
+  if constexpr (most > 2)
+    for (; c + 2 <= columns; c += 2)
+      transposed_columns<2>(dz + c * dz_column, dz_column, n, w, row, m, da + c * da_column, da_column, add);
   for (; c < columns; ++c)
     transposed_columns<1>(dz + c * dz_column, dz_column, n, w, row, m, da + c * da_column, da_column, add);
 }

@@ -20,7 +20,7 @@ using timeglass::Plan;
 // Windows of a tile: fewer where their values would not stay in the nearer caches. A function of the network alone.
 inline int columns_of(const Plan &plan, int most) {
   const int64_t values = plan.state + plan.gradients + plan.spare;
-  const int fit = values <= 8192 ? 4 : values <= 65536 ? 2 : 1;
+  const int fit = values <= 32768 ? 4 : values <= 131072 ? 2 : 1;
   return most < fit ? most : fit;
 }
 

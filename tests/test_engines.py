@@ -116,7 +116,8 @@ def test_progress_rises_to_exactly_one(engine, lanes):
 
 @either_engine
 @each_carry
-def test_a_fit_that_is_ended_counts_whole_epochs_and_keeps_the_best_of_them(engine, lanes):
+def test_a_fit_that_is_ended_counts_whole_epochs_and_keeps_the_best_of_them(engine, lanes, monkeypatch):
+    monkeypatch.setattr(engine_lanes, "_LOOK_SECONDS", 0.0)
     network = NETWORKS["tutorial"]
     task = task_of(network, lanes=lanes)
     ended = LanesEngine(slice_batches=1, threads=1) if engine is LanesEngine else engine()
@@ -138,7 +139,8 @@ def test_a_fit_that_is_ended_counts_whole_epochs_and_keeps_the_best_of_them(engi
 
 @networks.needs_kernel
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_fit_that_is_ended_counts_the_epochs_of_its_slowest_network(threads):
+def test_a_fit_that_is_ended_counts_the_epochs_of_its_slowest_network(threads, monkeypatch):
+    monkeypatch.setattr(engine_lanes, "_LOOK_SECONDS", 0.0)
     network, calls = NETWORKS["tutorial"], []
 
     def stop(share: float) -> None:

@@ -222,6 +222,18 @@ def test_of_several_starts_the_one_that_validates_best_is_kept(solver):
 
 
 @each_solver
+def test_the_history_ends_with_the_networks_kept(solver):
+    task, state = solving.taught(TUTORIAL, 2, epochs=300)
+    solving.fit_all(solver(), task, state)
+    trained = state.weights.copy()
+    state.steps[:] = 0
+    losses = solving.fit_all(solver(starts=4, ftol=1e-3), replace(task, epochs=6), state)["loss"]
+    assert np.abs(state.weights - trained).max() < 0.1  # the other draws come nowhere near in six iterations
+    assert losses.shape == (2, state.steps.max())
+    assert state.steps.max() < 6
+
+
+@each_solver
 def test_a_start_that_is_not_finite_loses(solver):
     task, state = solving.make_task(TUTORIAL), solving.make_state(TUTORIAL, 2)
     state.weights[0] = np.inf

@@ -13,7 +13,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["activations", "engines", "kernel_codes", "kernel_fits", "kernel_gradients", "philox", "proof", "same_bits", "team"]
+TESTS = [
+    "activations", "engines", "kernel_codes", "kernel_fits", "kernel_gradients", "philox", "proof", "same_bits", "team",
+]  # fmt: skip
 
 
 def main() -> int:

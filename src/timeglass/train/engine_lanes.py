@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ Carry = Literal["networks", "samples"]
 
 # A slice of training between two looks at the keyboard and the progress bar, and one of prediction: multiply-adds of
 # one lane that take some ten milliseconds.
-_SLICE_SECONDS = 0.04
+_SLICE_SECONDS, _LOOK_SECONDS = 0.04, 0.01
 _WORK_OF_A_SLICE = 3_000_000
 
 # Multiply-adds of one lane that take half a millisecond; to wake a thread takes a tenth of that.
@@ -157,9 +158,15 @@ class LanesEngine:
             )  # fmt: skip
             fits.append(Fit(self.library, code, windows.some(rows), settings.of(rows, carry), group))
 
+        looked = time.monotonic()
+
         def look() -> None:
-            done = sum(fit.epochs_done * len(fit.losses) for fit in fits)
-            on_progress(min(1.0, done / (networks * task.epochs)))
+            nonlocal looked
+            # Not after each of thousands of short slices, since it looks at every fit.
+            if (now := time.monotonic()) >= looked + _LOOK_SECONDS:
+                looked = now
+                done = sum(fit.epochs_done * len(fit.losses) for fit in fits)
+                on_progress(min(1.0, done / (networks * task.epochs)))
 
         try:
             _run(fits, threads, look, crews=carry == "samples")
@@ -167,6 +174,7 @@ class LanesEngine:
             for fit in fits:
                 fit.give_back()
             state.epochs += min(fit.progress.epoch for fit in fits)
+        on_progress(1.0)
         return np.concatenate([fit.losses for fit in fits])
 
     def predict(self, architecture: Architecture, weights: Floats, x: Floats) -> Floats:

@@ -161,7 +161,9 @@ def fit(
             lbfgs.minimize(_loss_and_gradient(engine, task, count), iterations, solver)
     finally:
         _note(iterations, _best_starts(iterations, solver.starts), state)
-    return {name: losses[_best_starts(iterations, solver.starts)] for name, losses in iterations.losses.items()}
+    kept = _best_starts(iterations, solver.starts)
+    reached = max(1, int(iterations.done[kept].max()))
+    return {name: losses[kept, :reached] for name, losses in iterations.losses.items()}
 
 
 def _note(iterations: Iterations, kept: Rows, state: TrainingState) -> None:

@@ -6,7 +6,7 @@ The loss is a sum of squares, F(w) = r · r. With J = dr/dw, near w
 
 and the step solves (A + damping · D) h = -g: Gauss and Newton's for a small damping, a short one down the gradient for
 a large one. D is the diagonal of A (Marquardt), so that a weight's scale matters little, plus the diagonal's mean
-(Levenberg), or a weight that hardly matters yet would be thrown far: gates closed at the start never opened. The gain
+(Levenberg), or a weight that hardly matters yet would be thrown far, and GRU and LSTM layers hardly learn. The gain
 ratio, the fall of F over the fall foretold, says whether the step is taken and what becomes of the damping (Nielsen).
 
 K. Levenberg, "A method for the solution of certain non-linear problems in least squares", 1944; D. W. Marquardt, "An

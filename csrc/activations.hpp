@@ -8,17 +8,18 @@
 
 namespace {
 
-// tanh(z) = z · p(z²) / q(z²), |z| held to 7.9, where tanh is within 2.8e-7 of one. NaN stays NaN.
+// tanh(z) = z · p(z²) / q(z²), |z| held to 8.6, where the quotient reaches one; it is held to that, so that a saturated
+// unit passes no gradient on. NaN stays NaN.
 TG_INLINE Register tanh(Register z) {
-  z = at_most(at_least(z, spread(-7.9f)), spread(7.9f));
+  z = at_most(at_least(z, spread(-8.6f)), spread(8.6f));
   const Register u = z * z;
   // Pairs first (Estrin): the steps of a recurrent layer wait for each other, so a short chain counts.
   const Register v = u * u;
-  const Register p = fma(fma(v, spread(0.0179420523f), fma(u, spread(25.6120548f), spread(4162.20752f))), v,
-                         fma(u, spread(156424.688f), spread(1162955.12f)));
+  const Register p = fma(fma(v, spread(0.0174490288f), fma(u, spread(26.1718826f), spread(4369.41943f))), v,
+                         fma(u, spread(166119.078f), spread(1239058.88f)));
   const Register q =
-      fma(v + fma(u, spread(398.155273f), spread(30460.4004f)), v, fma(u, spread(544076.312f), spread(1162955.12f)));
-  return z * p / q;
+      fma(v + fma(u, spread(413.383575f), spread(32207.9727f)), v, fma(u, spread(579138.562f), spread(1239058.88f)));
+  return at_most(at_least(z * p / q, spread(-1.0f)), spread(1.0f));
 }
 
 // e^z = 2^n · e^r with n = round(z / ln 2), |r| <= ln 2 / 2, z held to ±87. NaN stays NaN.
@@ -79,7 +80,8 @@ TG_INLINE Lanes activated(Lanes z) {
   if constexpr (activation == TG_SELU) return choose(z, z * lanes(kSeluScale), (exp(z) - one) * lanes(kSeluAlphaScale));
   if constexpr (activation == TG_SOFTPLUS) return at_least(z, zero) + log_one_plus(exp(negative(absolute(z))));
   if constexpr (activation == TG_SOFTSIGN) return z / (one + absolute(z));
-  if constexpr (activation == TG_SWISH) return z * sigmoid(z);
+  // Held, since the sigmoid of a very negative z is never quite 0.
+  if constexpr (activation == TG_SWISH) return at_least(z, lanes(-87.0f)) * sigmoid(z);
   return z;
 }
 

@@ -50,24 +50,26 @@ int rows_of_networks(int64_t networks, int64_t first) {
   return static_cast<int>(networks - first < kLanes ? networks - first : kLanes);
 }
 
-// The windows from n on, a tile at most, in every lane alike or, where each network has its own, in its own lane.
+// The windows from n on, a tile at most, in every lane alike or, where networks differ in theirs, in its own lane. A
+// network that has no more of them repeats its last: what stands past its count is never read.
 int fetch_tile(const tg_windows &windows, const Sizes &sizes, int64_t first, int networks, int64_t n, bool targets,
                const WindowsRoom &room) {
   const int columns = static_cast<int>(windows.count - n < room.tile.columns ? windows.count - n : room.tile.columns);
   for (int c = 0; c < columns; ++c) {
     const float *row_x[kLanes], *row_y[kLanes];
     for (int l = 0; l < kLanes; ++l) {
-      const int64_t network = first + (l < networks ? l : 0);
-      row_x[l] = x_of(windows, sizes, network) + (n + c) * sizes.x;
-      row_y[l] = targets ? y_of(windows, sizes, network) + (n + c) * sizes.y : nullptr;
+      const int64_t network = first + (l < networks ? l : 0), last = count_of(windows, network) - 1;
+      const int64_t window = n + c < last ? n + c : last;
+      row_x[l] = x_of(windows, sizes, network) + window * sizes.x;
+      row_y[l] = targets ? y_of(windows, sizes, network) + window * sizes.y : nullptr;
     }
-    if (windows.own_x) {
+    if (windows.own_x || windows.counts) {
       gather_rows(row_x, sizes.x, room.x + c * sizes.x);
     } else {
       spread_row(row_x[0], sizes.x, room.x + c * sizes.x);
     }
-    if (targets && windows.own_y) gather_rows(row_y, sizes.y, room.y + c * sizes.y);
-    if (targets && !windows.own_y) spread_row(row_y[0], sizes.y, room.y + c * sizes.y);
+    if (targets && (windows.own_y || windows.counts)) gather_rows(row_y, sizes.y, room.y + c * sizes.y);
+    if (targets && !windows.own_y && !windows.counts) spread_row(row_y[0], sizes.y, room.y + c * sizes.y);
   }
   return columns;
 }

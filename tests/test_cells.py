@@ -332,5 +332,5 @@ def test_the_kernel_gives_what_plain_loops_give(network: Network):
     expected = plain_forecasts(network, x)
     for name in networks.KERNEL.instruction_sets:
         code = network_code(network.architecture)
-        made = calls.predict(networks.with_instruction_set(name), code, weights, x)
+        made = calls.predict(networks.with_instruction_set(name), code, weights, calls.Windows(x), "networks")
         assert_allclose(made.reshape(expected.shape), expected, rtol=0, atol=2e-6)

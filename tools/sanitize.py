@@ -35,7 +35,7 @@ def main() -> int:
             "TIMEGLASS_KERNEL": f"{build}/libtimeglass.so",
         }
         tests = [f"tests/test_{name}.py" for name in TESTS]
-        command = [sys.executable, "-m", "pytest", "-q", "-n0", *tests]
+        command = [sys.executable, "-m", "pytest", "-q", "-n0", "--capture=sys", *tests]
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -35,6 +35,7 @@ def main() -> int:
             "TIMEGLASS_KERNEL": f"{build}/libtimeglass.so",
         }
         tests = [f"tests/test_{name}.py" for name in TESTS]
+        # What a sanitizer writes before it ends the process goes past Python: it must not be captured.
         command = [sys.executable, "-m", "pytest", "-q", "-n0", "--capture=sys", *tests]
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 

@@ -41,9 +41,7 @@ def _source(plan: JobPlan) -> str:
 def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:
     """What the job is about to do."""
     series, options = plan.series, plan.options
-    network = " → ".join(
-        f"{type(p.layer).__name__} {p.units} {p.activation}" for p in plan.model.architecture.layers
-    )
+    network = " → ".join(f"{type(p.layer).__name__} {p.units} {p.activation}" for p in plan.model.architecture.layers)
     first, last = series.label(0), series.label(len(series) - 1)
     entries = [
         ("Data", f"{printable(_source(plan))}, column {shown(series.name)}: {len(series):,} rows, {first} to {last}"),

@@ -107,6 +107,9 @@ TG_INLINE Lanes absolute(Lanes a) { return at_least(a, negative(a)); }
 TG_INLINE Lanes choose(Lanes chosen, Lanes yes, Lanes no) {
   TG_EACH_REGISTER(chosen.part[k] > 0.0f ? yes.part[k] : no.part[k]);
 }
+TG_INLINE Lanes where_equal(Lanes a, Lanes b, Lanes yes, Lanes no) {
+  TG_EACH_REGISTER(a.part[k] == b.part[k] ? yes.part[k] : no.part[k]);
+}
 
 // A weight is a `Lanes` where the lanes carry networks, and one float for all of them where they carry samples.
 TG_INLINE Lanes spread_weight(Lanes a) { return a; }

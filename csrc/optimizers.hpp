@@ -44,7 +44,7 @@ TG_INLINE void add_l2(const timeglass::Plan &plan, T l2, const T *w, T *dw) {
 // The sum of the squares of kernels, for the penalty.
 template <class T>
 TG_INLINE T sum_of_squares(const timeglass::Plan &plan, const T *w) {
-  T sum = T{} * w[0];
+  T sum{};
   for (int a = 0; a < plan.array_count; ++a)
     if (plan.arrays[a].regularized)
       for (int64_t i = plan.arrays[a].offset; i < plan.arrays[a].offset + plan.arrays[a].count; ++i)

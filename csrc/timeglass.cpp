@@ -114,7 +114,7 @@ bool is_sound(const Plan &plan, const tg_fit *fit, const tg_progress *p) {
   if (fit->carry != TG_NETWORKS && fit->carry != TG_SAMPLES) return false;
   if (!is_sound(fit->optimizer)) return false;
   for (int l = 0; l < p->networks; ++l) {
-    if (!is_rate(fit->rates[l]) || (fit->l2 && !is_rate(fit->l2[l])) || p->steps[l] < 0) return false;
+    if (!is_rate(fit->rates[l]) || (fit->l2 && !is_rate(fit->l2[l]))) return false;
     for (int i = 0; fit->dropout && i < 2 * plan.count; ++i)
       if (!is_share(fit->dropout[l * 2 * plan.count + i])) return false;
   }
@@ -126,6 +126,13 @@ bool is_sound(const Plan &plan, const tg_fit *fit, const tg_progress *p) {
                  : fit->optimizer.kind == TG_RMSPROP && fit->optimizer.momentum != 0 && fit->optimizer.centered;
     if (needed && !p->slots[s]) return false;
   }
+  return true;
+}
+
+// What changes while a network is trained: not for helpers to look at, who come in the middle of it.
+bool stands_right(const tg_progress *p) {
+  for (int l = 0; l < p->networks; ++l)
+    if (p->steps[l] < 0) return false;
   return p->epoch >= 0 && p->batch >= 0;
 }
 
@@ -226,6 +233,7 @@ int32_t tg_train(int32_t instruction_set, const tg_network *network, const tg_wi
   if (!fit || !progress) return TG_BAD_SIZE;
   Call call(instruction_set, network, progress->networks, fit->carry);
   if (check_fit(&call, windows, fit, progress) != TG_OK) return call.result;
+  if (!stands_right(progress)) return TG_BAD_SIZE;
   if (progress->batch >= (windows->count + fit->batch_size - 1) / fit->batch_size) return TG_BAD_SIZE;
   const Memory room(call.kernel->room(call.plan));
   const bool alone = fit->carry == TG_SAMPLES && !crew;

@@ -15,7 +15,7 @@ void masking_forward(const Node<W, D> &node) {
     for (int t = 0; t < layer.steps; ++t) {
       const Lanes *x = node.input.row(c, t);
       Lanes counts = zero;
-      for (int i = 0; i < layer.units; ++i) counts = choose(absolute(x[i] - value), one, counts);
+      for (int i = 0; i < layer.units; ++i) counts = where_equal(x[i], value, counts, one);
       for (int i = 0; i < layer.units; ++i) y.row(c, t)[i] = choose(counts, x[i], zero);
       mask.row(c, t)[0] = counts;
     }

@@ -177,6 +177,7 @@ def test_neon_gives_the_same_bits(request: pytest.FixtureRequest) -> None:
         for arrays in zip(*answers, strict=True):
             ours = [array.tobytes() for array in arrays]
             assert np.isfinite(arrays[0]).all(), one.name
+            # They differ, too, where the kernel here was built of another source.
             assert set(ours) == {theirs[at : at + len(ours[0])]}, one.name
             at += len(ours[0])
     assert at == len(theirs) > 100_000

@@ -204,8 +204,15 @@ class LanesEngine:
         if code is None or weights.dtype != np.float32:
             return NumpyEngine().gradients(task, weights)
         task.check(len(weights))
+        large = task.counts_of(len(weights)) >= _SAMPLES_FROM
+        if task.lanes is None and large.any() and not large.all():
+            # Each network as its own windows ask, or its bits would depend on its company.
+            losses, gradients = np.empty(len(weights)), np.empty(weights.shape)
+            for rows in (large, ~large):
+                losses[rows], gradients[rows] = self.gradients(task.take(rows), weights[rows])
+            return losses, gradients
         loss, _levels = loss_code(task.loss)
-        carry = task.lanes or ("samples" if task.windows >= _SAMPLES_FROM else "networks")
+        carry = task.lanes or ("samples" if large.all() else "networks")
         losses, gradients = calls.gradients(
             self.library, code, np.ascontiguousarray(weights), self._windows(task), loss, carry
         )

@@ -5,39 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 from networks import DROPPING, NETWORKS, Network, dense, gru, ignore
 from numpy.testing import assert_allclose
+from test_engine_numpy import ENGINE, check_same, fitted, state_of, task_of
 
 from timeglass.network.philox import shuffled_orders
-from timeglass.train.engine import FitTask, TrainingState
-from timeglass.train.engine_numpy import NumpyEngine
+from timeglass.train.engine import FitTask
 from timeglass.train.losses import MeanSquaredError
 from timeglass.train.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from timeglass.train.schedules import CosineDecay
-
-ENGINE = NumpyEngine()
-
-
-def task_of(network: Network, count: int = 11, **options: Any) -> FitTask:
-    return networks.task_of(network, count=count, **{"epochs": 3} | options)
-
-
-def state_of(network: Network, count: int) -> TrainingState:
-    return networks.state_of(network, count)
-
-
-def fitted(task: FitTask, state: TrainingState) -> tuple[np.ndarray, TrainingState]:
-    return ENGINE.fit(task, state, ignore), state
-
-
-def check_same(one: TrainingState, other: TrainingState) -> None:
-    """To the bit."""
-    for name in vars(one):
-        assert np.array_equal(getattr(one, name), getattr(other, name)), name
-
 
 # Windows of each network
 

@@ -8,11 +8,10 @@
 
 namespace {
 
-// tanh(z) = z · p(z²) / q(z²), |z| held to 8.6, where the quotient reaches one; it is held to that, so that a saturated
-// unit passes no gradient on. NaN stays NaN.
+// tanh(z) = z · p(z²) / q(z²), with z² held to 8.6², from where on the quotient is one or more; it is held to that, so
+// that a saturated unit passes no gradient on. NaN stays NaN.
 TG_INLINE Register tanh(Register z) {
-  z = at_most(at_least(z, spread(-8.6f)), spread(8.6f));
-  const Register u = z * z;
+  const Register u = at_most(z * z, spread(73.96f));
   // Pairs first (Estrin): the steps of a recurrent layer wait for each other, so a short chain counts.
   const Register v = u * u;
   const Register p = fma(fma(v, spread(0.0174490288f), fma(u, spread(26.1718826f), spread(4369.41943f))), v,
@@ -107,46 +106,49 @@ TG_INLINE Lanes derivative(Lanes h, Lanes z) {
   return one;
 }
 
-// Calls f<activation>(…) for an activation that is known at run time.
-#define TG_BY_ACTIVATION(f, activation, ...)                      \
-  switch (activation) {                                           \
-    case TG_TANH: f<TG_TANH>(__VA_ARGS__); break;                 \
-    case TG_SIGMOID: f<TG_SIGMOID>(__VA_ARGS__); break;           \
-    case TG_RELU: f<TG_RELU>(__VA_ARGS__); break;                 \
-    case TG_HARD_SIGMOID: f<TG_HARD_SIGMOID>(__VA_ARGS__); break; \
-    case TG_LEAKY_RELU: f<TG_LEAKY_RELU>(__VA_ARGS__); break;     \
-    case TG_ELU: f<TG_ELU>(__VA_ARGS__); break;                   \
-    case TG_SELU: f<TG_SELU>(__VA_ARGS__); break;                 \
-    case TG_SOFTPLUS: f<TG_SOFTPLUS>(__VA_ARGS__); break;         \
-    case TG_SOFTSIGN: f<TG_SOFTSIGN>(__VA_ARGS__); break;         \
-    case TG_SWISH: f<TG_SWISH>(__VA_ARGS__); break;               \
-    default: f<TG_LINEAR>(__VA_ARGS__); break;                    \
+// An activation as a value of its own type, for loops that are compiled once for each.
+template <int number>
+struct Activation {
+  static constexpr bool asks_before = number == TG_SWISH;  // whether its derivative asks for z
+
+  TG_INLINE static Lanes of(Lanes z) { return activated<number>(z); }
+  // dh · f'(z_j), from h = f(z_j); z is read only where the derivative asks for it.
+  TG_INLINE static Lanes backward(Lanes dh, Lanes h, const Lanes *z, int j) {
+    if constexpr (number == TG_LINEAR) return dh;
+    return dh * derivative<number>(h, asks_before ? z[j] : h);
   }
+};
 
-template <int activation>
-void activate_each(const Lanes *z, int count, Lanes *h) {
-  for (int j = 0; j < count; ++j) h[j] = activated<activation>(z[j]);
-}
-
-template <int activation>
-void activate_each_backward(const Lanes *dh, const Lanes *h, const Lanes *z, int count, Lanes *dz) {
-  for (int j = 0; j < count; ++j) {
-    if constexpr (activation == TG_LINEAR) {
-      dz[j] = dh[j];
-    } else {
-      dz[j] = dh[j] * derivative<activation>(h[j], activation == TG_SWISH ? z[j] : h[j]);
-    }
+// Calls f(Activation<…>) for an activation that is known at run time.
+template <class F>
+TG_INLINE void by_activation(int activation, const F &f) {
+  switch (activation) {
+    case TG_TANH: return f(Activation<TG_TANH>());
+    case TG_SIGMOID: return f(Activation<TG_SIGMOID>());
+    case TG_RELU: return f(Activation<TG_RELU>());
+    case TG_HARD_SIGMOID: return f(Activation<TG_HARD_SIGMOID>());
+    case TG_LEAKY_RELU: return f(Activation<TG_LEAKY_RELU>());
+    case TG_ELU: return f(Activation<TG_ELU>());
+    case TG_SELU: return f(Activation<TG_SELU>());
+    case TG_SOFTPLUS: return f(Activation<TG_SOFTPLUS>());
+    case TG_SOFTSIGN: return f(Activation<TG_SOFTSIGN>());
+    case TG_SWISH: return f(Activation<TG_SWISH>());
+    default: return f(Activation<TG_LINEAR>());
   }
 }
 
 // h = f(z), in place where h is z
 inline void activate(int activation, const Lanes *z, int count, Lanes *h) {
-  TG_BY_ACTIVATION(activate_each, activation, z, count, h)
+  by_activation(activation, [&](auto f) {
+    for (int j = 0; j < count; ++j) h[j] = f.of(z[j]);
+  });
 }
 
 // dz = dh · f'(z), with f' from h = f(z); z is read for swish only and may be null otherwise
 inline void activate_backward(int activation, const Lanes *dh, const Lanes *h, const Lanes *z, int count, Lanes *dz) {
-  TG_BY_ACTIVATION(activate_each_backward, activation, dh, h, z, count, dz)
+  by_activation(activation, [&](auto f) {
+    for (int j = 0; j < count; ++j) dz[j] = f.backward(dh[j], h[j], z, j);
+  });
 }
 
 }  // namespace

@@ -33,7 +33,8 @@ void dense_backward(const Node<W, D> &node) {
       multiply_transposed(steps, dz.row(c, 0), dz.step, units, node.w, units, layer.features, node.dinput.row(c, 0),
                           node.dinput.step, layer.adds_input);
   }
-  add_outer(node.columns, steps, node.input, layer.features, read(dz), units, node.dw, units);
+  add_outer(node.columns, steps, node.input, layer.features, read(dz), units, node.dw, units,
+            node.room(int64_t{steps} * units, kPanel));
   if (layer.use_bias) add_rows(node.columns, steps, read(dz), units, node.dw + layer.bias);
 }
 
@@ -51,7 +52,7 @@ void linear_skip_forward(const Node<W, D> &node) {
 template <class W, class D>
 void linear_skip_backward(const Node<W, D> &node) {
   const Layer &layer = node.layer;
-  add_outer(node.columns, 1, node.other, layer.features, node.doutput, layer.units, node.dw, layer.units);
+  add_outer(node.columns, 1, node.other, layer.features, node.doutput, layer.units, node.dw, layer.units, {});
   if (layer.use_bias) add_rows(node.columns, 1, node.doutput, layer.units, node.dw + layer.bias);
 }
 

@@ -20,7 +20,7 @@ struct Places {
 // factors (count) of node `node`; kind 0: inputs, 1: states
 inline void dropout_factors(const Places &places, int node, int kind, int64_t count, Lanes *factors) {
   uint32_t least[kLanes];
-  alignas(64) float scale[kLanes], row[kLanes];
+  float scale[kLanes];
   for (int l = 0; l < kLanes; ++l) {
     const double rate = places.rates[l][2 * node + kind];
     least[l] = static_cast<uint32_t>(rate * 4294967296.0);
@@ -30,19 +30,22 @@ inline void dropout_factors(const Places &places, int node, int kind, int64_t co
   const uint32_t purpose =
       static_cast<uint32_t>(Purpose::kDropout) + 2u * static_cast<uint32_t>(node) + static_cast<uint32_t>(kind);
   for (uint32_t block = 0; block < blocks; ++block) {
-    RandomBlocks random;
-    for (int l = 0; l < kBlocks; ++l) {
-      const int lane = l < kLanes ? l : 0;
-      random.word[0][l] = places.place[lane] * blocks + block;
-      random.word[1][l] = places.network[lane];
-      random.word[2][l] = places.epoch;
-      random.word[3][l] = purpose;
+    alignas(64) float rows[4][kLanes];
+    for (int first = 0; first < kLanes; first += kBlocks) {
+      RandomBlocks random;
+      for (int l = 0; l < kBlocks; ++l) {
+        const int lane = first + l < kLanes ? first + l : 0;
+        random.word[0][l] = places.place[lane] * blocks + block;
+        random.word[1][l] = places.network[lane];
+        random.word[2][l] = places.epoch;
+        random.word[3][l] = purpose;
+      }
+      philox_rounds(places.seed, &random);
+      for (int k = 0; k < 4; ++k)
+        for (int l = first; l < kLanes && l < first + kBlocks; ++l)
+          rows[k][l] = random.word[k][l - first] >= least[l] ? scale[l] : 0.0f;
     }
-    philox_rounds(places.seed, &random);
-    for (int64_t k = 0; k < 4 && 4 * block + k < count; ++k) {
-      for (int l = 0; l < kLanes; ++l) row[l] = random.word[k][l] >= least[l] ? scale[l] : 0.0f;
-      factors[4 * block + k] = load(row);
-    }
+    for (int k = 0; k < 4 && 4 * int64_t{block} + k < count; ++k) factors[4 * int64_t{block} + k] = load(rows[k]);
   }
 }
 

@@ -14,7 +14,7 @@ template <class W, class D>
 struct Gru : Recurrent<W, D> {
   using Base = Recurrent<W, D>;
   using Base::bias, Base::columns, Base::dbias, Base::dh, Base::dpast, Base::dwh, Base::dwx, Base::dz, Base::h,
-      Base::layer, Base::node, Base::past, Base::units, Base::wh, Base::wx, Base::x;
+      Base::layer, Base::node, Base::panel, Base::past, Base::units, Base::wh, Base::wx, Base::x;
   const int n, two;           // 3H, 2H
   const Write gates, before;  // (T, 3H), (T, 3H): z
   const Write met;            // (T, H): h_{t-1} · wh + bh, which r multiplies; or r · h_{t-1}
@@ -41,12 +41,18 @@ struct Gru : Recurrent<W, D> {
     const Factor<W> x_candidate{from_x.a, from_x.column, layer.features, wx + two, n};
     const W *candidate_bias = bias ? bias + two : nullptr, *recurrent_bias = bias ? bias + n : nullptr;
     affine(columns, bias, from_x, from_h, two, gates.row(0, t), gates.column);
+    const W *gate_bias = layer.reset_after ? recurrent_bias : nullptr;
+    const bool reset_after = layer.reset_after;
+    const int one_gate = units, two_gates = two;
     for (int c = 0; c < columns; ++c) {
-      Lanes *u = gates.row(c, t);
-      if (layer.reset_after && bias)
-        for (int j = 0; j < two; ++j) u[j] = u[j] + spread_weight(recurrent_bias[j]);
-      if (keeps_before()) copy(u, two, before.row(c, t));
-      activate(layer.recurrent_activation, u, two, u);
+      Lanes *u = gates.row(c, t), *z = before.row(c, t);
+      by_activation(layer.recurrent_activation, [&](auto activation) {
+        for (int j = 0; j < two_gates; ++j) {
+          const Lanes sum = gate_bias ? u[j] + spread_weight(gate_bias[j]) : u[j];
+          if constexpr (activation.asks_before) z[j] = sum;
+          u[j] = activation.of(sum);
+        }
+      });
       if (!layer.reset_after) multiply(u + units, past.row(c, t), units, met.row(c, t));
     }
     const Factor<W> candidate{layer.reset_after ? from_h.a : met.row(0, t),
@@ -59,48 +65,58 @@ struct Gru : Recurrent<W, D> {
       affine(columns, candidate_bias, x_candidate, candidate, units, gates.row(0, t) + two, gates.column);
     }
     for (int c = 0; c < columns; ++c) {
-      const Lanes *u = gates.row(c, t), *r = u + units, *past_h = h.row(c, t);
-      Lanes *g = gates.row(c, t) + two, *now = h.row(c, t + 1);
-      if (layer.reset_after)
-        for (int j = 0; j < units; ++j) g[j] = fma(r[j], met.row(c, t)[j], g[j]);
-      if (keeps_before()) copy(g, units, before.row(c, t) + two);
-      activate(layer.activation, g, units, g);
-      for (int j = 0; j < units; ++j) now[j] = fma(u[j], past_h[j] - g[j], g[j]);
+      const Lanes *u = gates.row(c, t), *r = u + units, *past_h = h.row(c, t), *s = met.row(c, t);
+      Lanes *g = gates.row(c, t) + two, *now = h.row(c, t + 1), *z = before.row(c, t) + two;
+      by_activation(layer.activation, [&](auto activation) {
+        for (int j = 0; j < one_gate; ++j) {
+          const Lanes sum = reset_after ? fma(r[j], s[j], g[j]) : g[j];
+          if constexpr (activation.asks_before) z[j] = sum;
+          g[j] = activation.of(sum);
+          now[j] = fma(u[j], past_h[j] - g[j], g[j]);
+        }
+      });
     }
   }
 
-  bool keeps_before() const { return layer.activation == TG_SWISH || layer.recurrent_activation == TG_SWISH; }
-
   // The gradients before the activations take the gates' place; that of what r multiplies takes `met`'s.
   void step_backward(int t) {
+    const bool reset_after = layer.reset_after;
+    const int one_gate = units, two_gates = two;
     for (int c = 0; c < columns; ++c) {
-      const Lanes *u = gates.row(c, t), *past_h = h.row(c, t), *asked = dh.row(c, 0), *z = before.row(c, t);
-      Lanes *g = gates.row(c, t) + two, *du = dgates.row(c, 0), *dg = du + two;
-      for (int j = 0; j < units; ++j) {
-        du[j] = asked[j] * (past_h[j] - g[j]);
-        dg[j] = asked[j] * (lanes(1.0f) - u[j]);
-        direct.row(c, 0)[j] = asked[j] * u[j];
-      }
-      activate_backward(layer.activation, dg, g, z + two, units, g);
-      if (node.mask.at) heed_mask(c, t, g, units);
+      const Lanes *u = gates.row(c, t), *r = u + units, *past_h = h.row(c, t), *asked = dh.row(c, 0);
+      const Lanes *z_g = before.row(c, t) + two;
+      Lanes *g = gates.row(c, t) + two, *du = dgates.row(c, 0), *dr = du + units, *kept = direct.row(c, 0);
+      Lanes *s = met.row(c, t);
+      const Lanes *counts = node.mask.at ? node.mask.row(c, t) : nullptr;
+      by_activation(layer.activation, [&](auto activation) {
+        for (int j = 0; j < one_gate; ++j) {
+          du[j] = asked[j] * (past_h[j] - g[j]);
+          kept[j] = asked[j] * u[j];
+          g[j] = counted(counts, activation.backward(asked[j] * (lanes(1.0f) - u[j]), g[j], z_g, j));
+          if (reset_after) {
+            dr[j] = g[j] * s[j];
+            s[j] = g[j] * r[j];
+          }
+        }
+      });
     }
-    if (!layer.reset_after)
+    if (!layer.reset_after) {
       multiply_transposed(columns, gates.row(0, t) + two, gates.column, units, wh + two, n, units, dpast.at,
                           dpast.column, false);
-    for (int c = 0; c < columns; ++c) {
-      Lanes *u = gates.row(c, t), *r = u + units, *du = dgates.row(c, 0), *dr = du + units;
-      const Lanes *g = u + two, *past_h = past.row(c, t);
-      Lanes *back = dpast.row(c, 0), *s = met.row(c, t);
-      for (int j = 0; j < units; ++j) {
-        dr[j] = layer.reset_after ? g[j] * s[j] : back[j] * past_h[j];
-        if (layer.reset_after) {
-          s[j] = g[j] * r[j];
-        } else {
-          back[j] = back[j] * r[j];
-        }
+      for (int c = 0; c < columns; ++c) {
+        const Lanes *r = gates.row(c, t) + units;
+        Lanes *back = dpast.row(c, 0);
+        multiply(back, past.row(c, t), units, dgates.row(c, 0) + units);
+        multiply(back, r, units, back);
       }
-      activate_backward(layer.recurrent_activation, du, u, before.row(c, t), two, u);
-      if (node.mask.at) heed_mask(c, t, u, two);
+    }
+    for (int c = 0; c < columns; ++c) {
+      Lanes *u = gates.row(c, t);
+      const Lanes *du = dgates.row(c, 0), *z = before.row(c, t);
+      const Lanes *counts = node.mask.at ? node.mask.row(c, t) : nullptr;
+      by_activation(layer.recurrent_activation, [&](auto activation) {
+        for (int j = 0; j < two_gates; ++j) u[j] = counted(counts, activation.backward(du[j], u[j], z, j));
+      });
     }
     multiply_transposed(columns, gates.row(0, t), gates.column, two, wh, n, units, dpast.at, dpast.column,
                         !layer.reset_after);
@@ -108,9 +124,9 @@ struct Gru : Recurrent<W, D> {
       multiply_transposed(columns, met.row(0, t), met.column, units, wh + two, n, units, dpast.at, dpast.column, true);
   }
 
-  void heed_mask(int c, int t, Lanes *dz_t, int count) {
-    const Lanes counts = node.mask.row(c, t)[0];
-    for (int j = 0; j < count; ++j) dz_t[j] = choose(counts, dz_t[j], lanes(0.0f));
+  // A masked step has no gradient of its own.
+  TG_INLINE static Lanes counted(const Lanes *counts, Lanes dz_j) {
+    return counts ? choose(*counts, dz_j, lanes(0.0f)) : dz_j;
   }
 
   // What u keeps of h_{t-1}, past dropout.
@@ -122,17 +138,17 @@ struct Gru : Recurrent<W, D> {
   void add_gradients() {
     const int steps = layer.steps;
     const Read d = read(dz), candidate{dz.at + two, dz.column, dz.step};
-    add_outer(columns, steps, x, layer.features, d, n, dwx, n);
-    add_outer(columns, steps, past, units, d, two, dwh, n);
+    add_outer(columns, steps, x, layer.features, d, n, dwx, n, panel);
+    add_outer(columns, steps, past, units, d, two, dwh, n, panel);
     if (layer.reset_after) {
-      add_outer(columns, steps, past, units, read(met), units, dwh + two, n);
+      add_outer(columns, steps, past, units, read(met), units, dwh + two, n, panel);
     } else {
-      add_outer(columns, steps, read(met), units, candidate, units, dwh + two, n);
+      add_outer(columns, steps, read(met), units, candidate, units, dwh + two, n, panel);
     }
     if (!bias) return;
     add_rows(columns, steps, d, n, dbias);
     if (!layer.reset_after) return;
-    add_rows(columns, steps, d, two, dbias + n);
+    for (int j = 0; j < two; ++j) dbias[n + j] = dbias[j];  // both are added in the same place
     add_rows(columns, steps, read(met), units, dbias + n + two);
   }
 };

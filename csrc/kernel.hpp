@@ -33,9 +33,12 @@ struct Kernel {
   void (*activate)(int activation, int64_t count, const float *x, float *out);
 };
 
-// The narrow ones carry eight networks, for less than the time of sixteen. They never carry samples.
-constexpr int kNarrowLanes = 8;
+// The narrow ones carry eight networks, for less than the time of sixteen; the wide one carries two registers of
+// sixteen, of which one computes while the other waits for its last step, for less than twice the time. Only sixteen
+// lanes carry samples.
+constexpr int kNarrowLanes = 8, kCommonLanes = 16, kWideLanes = 32;
 extern const Kernel kBaselineKernel, kAvx2Kernel, kAvx512Kernel, kNeonKernel;
+extern const Kernel kAvx512WideKernel;
 extern const Kernel kBaselineNarrowKernel, kAvx2NarrowKernel, kNeonNarrowKernel;
 
 }  // namespace timeglass

@@ -24,7 +24,7 @@ namespace {
 #endif
 constexpr int kLanes = TG_KERNEL_LANES;
 
-#if defined(__AVX512F__) && TG_KERNEL_LANES == 16
+#if defined(__AVX512F__) && TG_KERNEL_LANES >= 16
 #define TG_WIDE_REGISTERS
 constexpr int kRegisterBytes = 64;
 #elif defined(__AVX2__)
@@ -39,7 +39,8 @@ typedef int32_t IntRegister __attribute__((vector_size(kRegisterBytes)));
 constexpr int kRegisterLanes = kRegisterBytes / 4;
 constexpr int kRegisters = kLanes / kRegisterLanes;
 
-TG_INLINE Register spread(float a) { return Register{} + a; }
+// Less nothing, not plus nothing: that would make -0 a 0, so the compiler would have to do it.
+TG_INLINE Register spread(float a) { return a - Register{}; }
 
 #if defined(TG_WIDE_REGISTERS)
 TG_INLINE Register fma(Register a, Register b, Register c) { return _mm512_fmadd_ps(a, b, c); }

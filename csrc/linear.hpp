@@ -205,12 +205,24 @@ void outer_columns(int columns, int steps, Read a, int m, const Read &dz, D *dw,
   for (; i < m; ++i, ++a.at) outer_block<1, J>(columns, steps, a, dz, dw + i * row, row);
 }
 
-// dw += Σ_c Σ_t a_ctᵀ · dz_ct, with a (columns, steps, m), dz (columns, steps, n), dw (m, n) with rows `row` apart
+// `count` values of each row of `from`, put next to each other: rows that lie a power of two apart share few places in
+// the caches, and meet `again` times.
+TG_INLINE Read packed(int columns, int steps, const Read &from, int count, int again, const Write &room) {
+  if (steps < 8 || again < 64 || from.step == count) return from;
+  for (int c = 0; c < columns; ++c)
+    for (int t = 0; t < steps; ++t)
+      for (int j = 0; j < count; ++j) room.at[c * room.column + t * count + j] = from.row(c, t)[j];
+  return {room.at, room.column, count};
+}
+
+// dw += Σ_c Σ_t a_ctᵀ · dz_ct, with a (columns, steps, m), dz (columns, steps, n), dw (m, n) with rows `row` apart, and
+// room for four values of each row of dz
 template <class D>
-void add_outer(int columns, int steps, const Read &a, int m, Read dz, int n, D *dw, int64_t row) {
+void add_outer(int columns, int steps, const Read &a, int m, Read dz, int n, D *dw, int64_t row, const Write &room) {
   constexpr int block = kSums >= 12 ? 4 : 3;
   int j = 0;
-  for (; j + block <= n; j += block, dz.at += block) outer_columns<block>(columns, steps, a, m, dz, dw + j, row);
+  for (; j + block <= n; j += block, dz.at += block)
+    outer_columns<block>(columns, steps, a, m, packed(columns, steps, dz, block, m, room), dw + j, row);
   for (; j < n; ++j, ++dz.at) outer_columns<1>(columns, steps, a, m, dz, dw + j, row);
 }
 

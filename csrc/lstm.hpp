@@ -13,10 +13,10 @@ template <class W, class D>
 struct Lstm : Recurrent<W, D> {
   using Base = Recurrent<W, D>;
   using Base::bias, Base::columns, Base::dbias, Base::dh, Base::dpast, Base::dwh, Base::dwx, Base::dz, Base::h,
-      Base::layer, Base::node, Base::past, Base::units, Base::wh, Base::wx, Base::x;
+      Base::layer, Base::node, Base::panel, Base::past, Base::units, Base::wh, Base::wx, Base::x;
   const int n;                              // 4H
   const Write gates, cells, shown, before;  // (T, 4H), (T + 1, H), (T, H): a(c_t), (T, 4H): z
-  Write dc, kept_dc, dgates;                // (H), (H), (4H)
+  Write dc, kept_dc, candidates;            // (H): of c_t; of c_t, where a step does not count; of g
 
   explicit Lstm(const Node<W, D> &from)
       : Base(from),
@@ -27,7 +27,7 @@ struct Lstm : Recurrent<W, D> {
         before(from.values(from.layer.before, n)) {
     dc = from.room(2 * units, units);
     kept_dc = from.room(3 * units, units);
-    dgates = from.room(4 * units, n);
+    candidates = from.room(4 * units, units);
   }
 
   void begin(int c) { clear(cells.row(c, 0), units); }
@@ -39,40 +39,55 @@ struct Lstm : Recurrent<W, D> {
     const Factor<W> from_x{x.row(0, t), x.column, layer.features, wx, n};
     const Factor<W> from_h{past.row(0, t), past.column, units, wh, n};
     affine(columns, bias, from_x, from_h, n, gates.row(0, t), gates.column);
+    const int count = units;
     for (int c = 0; c < columns; ++c) {
       Lanes *i = gates.row(c, t), *f = i + units, *g = f + units, *o = g + units;
+      const Lanes *past_c = cells.row(c, t);
+      Lanes *now_c = cells.row(c, t + 1), *seen = shown.row(c, t), *now = h.row(c, t + 1);
       if (layer.activation == TG_SWISH || layer.recurrent_activation == TG_SWISH) copy(i, n, before.row(c, t));
       activate(layer.recurrent_activation, i, 2 * units, i);
-      activate(layer.activation, g, units, g);
-      activate(layer.recurrent_activation, o, units, o);
-      const Lanes *past_c = cells.row(c, t);
-      Lanes *now_c = cells.row(c, t + 1), *seen = shown.row(c, t);
-      for (int j = 0; j < units; ++j) now_c[j] = fma(f[j], past_c[j], i[j] * g[j]);
-      activate(layer.activation, now_c, units, seen);
-      multiply(o, seen, units, h.row(c, t + 1));
+      by_activation(layer.activation, [&](auto activation) {
+        for (int j = 0; j < count; ++j) {
+          g[j] = activation.of(g[j]);
+          now_c[j] = fma(f[j], past_c[j], i[j] * g[j]);
+          seen[j] = activation.of(now_c[j]);
+        }
+      });
+      by_activation(layer.recurrent_activation, [&](auto activation) {
+        for (int j = 0; j < count; ++j) {
+          o[j] = activation.of(o[j]);
+          now[j] = o[j] * seen[j];
+        }
+      });
     }
   }
 
   // The gradients before the activations take the gates' place.
   void step_backward(int t) {
+    const int count = units;
     for (int c = 0; c < columns; ++c) {
-      Lanes *i = gates.row(c, t), *f = i + units, *g = f + units, *o = g + units;
+      Lanes *i = gates.row(c, t), *f = i + units, *g = f + units, *o = g + units, *dc_t = dc.row(c, 0);
       const Lanes *past_c = cells.row(c, t), *seen = shown.row(c, t), *asked = dh.row(c, 0), *z = before.row(c, t);
-      Lanes *di = dgates.row(c, 0), *df = di + units, *dg = df + units, *d_o = dg + units, *dc_t = dc.row(c, 0);
+      Lanes *dg = candidates.row(c, 0);
       if (node.mask.at) copy(dc_t, units, kept_dc.row(c, 0));
-      multiply(asked, o, units, di);
-      activate_backward(layer.activation, di, seen, cells.row(c, t + 1), units, di);
-      for (int j = 0; j < units; ++j) {
-        const Lanes d = dc_t[j] + di[j];
-        d_o[j] = asked[j] * seen[j];
-        di[j] = d * g[j];
-        df[j] = d * past_c[j];
-        dg[j] = d * i[j];
-        dc_t[j] = d * f[j];
-      }
-      activate_backward(layer.recurrent_activation, di, i, z, 2 * units, i);
-      activate_backward(layer.activation, dg, g, z + 2 * units, units, g);
-      activate_backward(layer.recurrent_activation, d_o, o, z + 3 * units, units, o);
+      by_activation(layer.activation, [&](auto activation) {
+        const Lanes *now_c = cells.row(c, t + 1), *z_g = z + 2 * units;
+        for (int j = 0; j < count; ++j) {
+          dc_t[j] = dc_t[j] + activation.backward(asked[j] * o[j], seen[j], now_c, j);
+          dg[j] = activation.backward(dc_t[j] * i[j], g[j], z_g, j);
+        }
+      });
+      by_activation(layer.recurrent_activation, [&](auto activation) {
+        const Lanes *z_f = z + units, *z_o = z + 3 * units;
+        for (int j = 0; j < count; ++j) {
+          const Lanes d = dc_t[j], kept = f[j];
+          i[j] = activation.backward(d * g[j], i[j], z, j);
+          f[j] = activation.backward(d * past_c[j], kept, z_f, j);
+          g[j] = dg[j];
+          o[j] = activation.backward(asked[j] * seen[j], o[j], z_o, j);
+          dc_t[j] = d * kept;
+        }
+      });
       if (node.mask.at) heed_mask(c, t);
     }
     multiply_transposed(columns, dz.row(0, t), dz.column, n, wh, n, units, dpast.at, dpast.column, false);
@@ -87,8 +102,8 @@ struct Lstm : Recurrent<W, D> {
 
   void add_gradients() {
     const int steps = layer.steps;
-    add_outer(columns, steps, x, layer.features, read(dz), n, dwx, n);
-    add_outer(columns, steps, past, units, read(dz), n, dwh, n);
+    add_outer(columns, steps, x, layer.features, read(dz), n, dwx, n, panel);
+    add_outer(columns, steps, past, units, read(dz), n, dwh, n, panel);
     if (bias) add_rows(columns, steps, read(dz), n, dbias);
   }
 };

@@ -8,6 +8,7 @@
 
 namespace {
 
+using timeglass::kPanel;
 using timeglass::Layer;
 
 // Windows of a tile at most. The bits of a gradient depend on it, so it is the same for every instruction set.

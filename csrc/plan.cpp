@@ -130,7 +130,7 @@ bool place_values(Plan *plan, Layer *layer) {
   layer->gradient = plan->gradients;
   plan->gradients += layer->output_count;
   // Gradients before the activations, of a state, a cell and an input on their way back in time.
-  const int64_t spare = (layer->gates > 1 ? 0 : all) + 8 * units + steps * layer->features;
+  const int64_t spare = (layer->gates > 1 ? 0 : all) + 8 * units + steps * (layer->features + kPanel);
   plan->spare = spare > plan->spare ? spare : plan->spare;
   plan->drops = plan->drops || layer->drops_inputs || layer->drops_states;
   return plan->state < kMostSize;

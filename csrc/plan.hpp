@@ -11,6 +11,7 @@ namespace timeglass {
 constexpr int kMostLayers = 64;
 constexpr int kMostArrays = 3 * kMostLayers;
 constexpr int64_t kMostSize = int64_t{1} << 28;  // Lanes in one buffer: 16 GiB, more than a small network can mean
+constexpr int kPanel = 4;                        // values of a row that products put next to each other
 constexpr int kWindow = -1;                      // as a node's input: the window itself
 
 struct Layer {

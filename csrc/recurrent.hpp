@@ -19,7 +19,7 @@ struct Recurrent {
   D *dwx, *dwh, *dbias;
   Write h, x_left, h_left;  // (T + 1, H); what dropout leaves: (T, F), (T, H)
   Read x, past;
-  Write dz, dh, dpast, dx_left;
+  Write dz, own_dh, dh, dpast, dx_left, panel;
 
   explicit Recurrent(const Node<W, D> &n)
       : node(n),
@@ -39,9 +39,10 @@ struct Recurrent {
         past(drops_states() ? read(h_left) : read(h)) {
     const int64_t all = layer.gates > 1 ? 0 : int64_t{layer.steps} * units;
     dz = layer.gates > 1 ? n.values(layer.gate_values, layer.gates * units) : n.room(0, units);
-    dh = n.room(all, units);
+    own_dh = n.room(all, units);
     dpast = n.room(all + units, units);
     dx_left = n.room(all + 8 * units, layer.features);
+    panel = n.room(all + 8 * units + int64_t{layer.steps} * layer.features, kPanel);
   }
 
   TG_INLINE bool drops_inputs() const { return node.dropping && layer.drops_inputs; }
@@ -87,18 +88,19 @@ void recurrent_forward(const Node<W, D> &node) {
   }
 }
 
-// dh_t = what the output asks of it + what comes back from step t + 1, which stands in `dpast`.
+// dh_t = what the output asks of it + what comes back from step t + 1, which stands in `dpast`. Where nothing is asked,
+// the one is the other: a cell has read dh by the time it writes dpast, but under a mask dh is asked for once more.
 template <class Cell, class W, class D>
 TG_INLINE void ask(const Node<W, D> &node, Cell &cell, int t) {
-  const bool last = t + 1 == node.layer.steps;
+  const bool last = t + 1 == node.layer.steps, every = node.layer.return_sequences;
+  cell.dh = last || every || node.mask.at ? cell.own_dh : cell.dpast;
   for (int c = 0; c < node.columns; ++c) {
     Lanes *dh = cell.dh.row(c, 0);
-    const Lanes *carried = cell.dpast.row(c, 0);
-    if (node.layer.return_sequences) {
-      const Lanes *asked = node.doutput.row(c, t);
-      for (int j = 0; j < cell.units; ++j) dh[j] = last ? asked[j] : carried[j] + asked[j];
-    } else {
-      copy(last ? node.doutput.row(c, 0) : carried, cell.units, dh);
+    const Lanes *carried = cell.dpast.row(c, 0), *asked = node.doutput.row(c, every ? t : 0);
+    if (every && !last) {
+      for (int j = 0; j < cell.units; ++j) dh[j] = carried[j] + asked[j];
+    } else if (last || node.mask.at) {
+      copy(last ? asked : carried, cell.units, dh);
     }
   }
 }

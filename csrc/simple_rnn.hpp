@@ -9,7 +9,7 @@ template <class W, class D>
 struct SimpleRnn : Recurrent<W, D> {
   using Base = Recurrent<W, D>;
   using Base::bias, Base::columns, Base::dbias, Base::dh, Base::dpast, Base::dwh, Base::dwx, Base::dz, Base::h,
-      Base::layer, Base::node, Base::past, Base::units, Base::wh, Base::wx, Base::x;
+      Base::layer, Base::node, Base::panel, Base::past, Base::units, Base::wh, Base::wx, Base::x;
   const Write before;  // (T, H): z, where the activation's derivative asks for it
 
   explicit SimpleRnn(const Node<W, D> &n) : Base(n), before(n.values(n.layer.before, n.layer.units)) {}
@@ -42,8 +42,8 @@ struct SimpleRnn : Recurrent<W, D> {
 
   void add_gradients() {
     const int steps = layer.steps;
-    add_outer(columns, steps, x, layer.features, read(dz), units, dwx, units);
-    add_outer(columns, steps, past, units, read(dz), units, dwh, units);
+    add_outer(columns, steps, x, layer.features, read(dz), units, dwx, units, panel);
+    add_outer(columns, steps, past, units, read(dz), units, dwh, units, panel);
     if (bias) add_rows(columns, steps, read(dz), units, dbias);
   }
 };

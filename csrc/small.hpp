@@ -68,21 +68,20 @@ template <int n, int activation, class W>
 TG_INLINE void small_rnn_column_back(const Layer &layer, const W *w, const Read &doutput, int c, const Lanes *h,
                                      Lanes *dz) {
   const W *wh = w + layer.wh;
-  Lanes dh[n], dz_t[n];
-  for (int t = layer.steps; t >= 1; --t) {
-    // dh_t = what the output asks of it + dz_{t+1} · whᵀ
-    const Lanes *asked = doutput.row(c, layer.return_sequences ? t - 1 : 0);
-    if (t == layer.steps) {
-      for (int j = 0; j < n; ++j) dh[j] = asked[j];
-    } else {
-      small_transposed<n>(dz_t, wh, n, dh, false);
-      if (layer.return_sequences)
-        for (int j = 0; j < n; ++j) dh[j] = dh[j] + asked[j];
-    }
+  Lanes dh[n];
+  const Lanes *last = doutput.row(c, layer.return_sequences ? layer.steps - 1 : 0);
+  for (int j = 0; j < n; ++j) dh[j] = last[j];
+  for (int t = layer.steps;; --t) {
+    Lanes dz_t[n];
     for (int j = 0; j < n; ++j) {
       dz_t[j] = dh[j] * derivative<activation>(h[t * n + j], h[t * n + j]);
       dz[(t - 1) * n + j] = dz_t[j];
     }
+    if (t == 1) return;
+    // dh_{t-1} = dz_t · whᵀ + what the output asks of it
+    small_transposed<n>(dz_t, wh, n, dh, false);
+    if (layer.return_sequences)
+      for (int j = 0; j < n; ++j) dh[j] = dh[j] + doutput.row(c, t - 2)[j];
   }
 }
 

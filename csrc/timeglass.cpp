@@ -37,6 +37,10 @@ uint32_t supported() {
 #endif
 }
 
+int most_lanes(int32_t instruction_set) {
+  return instruction_set == TG_AVX512 ? timeglass::kWideLanes : timeglass::kCommonLanes;
+}
+
 // The table for that many networks of one group, or for samples. AVX-512 has no narrow kernel of its own: eight floats
 // fill one of AVX2's registers, and the bits are the same.
 const Kernel *kernel_of(int32_t instruction_set, int64_t networks, int32_t carry) {
@@ -48,7 +52,9 @@ const Kernel *kernel_of(int32_t instruction_set, int64_t networks, int32_t carry
     case TG_AVX2: return narrow ? &timeglass::kAvx2NarrowKernel : &timeglass::kAvx2Kernel;
 #endif
 #if defined(TG_HAVE_AVX512)
-    case TG_AVX512: return narrow ? &timeglass::kAvx2NarrowKernel : &timeglass::kAvx512Kernel;
+    case TG_AVX512:
+      if (carry == TG_NETWORKS && networks > timeglass::kCommonLanes) return &timeglass::kAvx512WideKernel;
+      return narrow ? &timeglass::kAvx2NarrowKernel : &timeglass::kAvx512Kernel;
 #endif
 #if defined(TG_HAVE_NEON)
     case TG_NEON: return narrow ? &timeglass::kNeonNarrowKernel : &timeglass::kNeonKernel;
@@ -57,6 +63,11 @@ const Kernel *kernel_of(int32_t instruction_set, int64_t networks, int32_t carry
 #endif
     default: return nullptr;
   }
+}
+
+// Calls that take any number of networks go through them in groups of sixteen.
+int64_t common_group(int64_t networks) {
+  return networks < timeglass::kCommonLanes ? networks : timeglass::kCommonLanes;
 }
 
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -169,7 +180,7 @@ struct StepperCall {
     }
     int most = 0;
     for (int i = 0; i < plan.count; ++i) most = plan.layers[i].units > most ? plan.layers[i].units : most;
-    kernel = kernel_of(instruction_set, most, TG_NETWORKS);
+    kernel = kernel_of(instruction_set, common_group(most), TG_NETWORKS);
     if (!kernel) result = TG_BAD_INSTRUCTION_SET;
   }
 };
@@ -195,7 +206,7 @@ int64_t tg_count_weights(const tg_network *network) {
 
 int32_t tg_predict(int32_t instruction_set, const tg_network *network, int32_t carry, int64_t networks,
                    const float *weights, const tg_windows *windows, float *out) {
-  Call call(instruction_set, network, networks, carry);
+  Call call(instruction_set, network, common_group(networks), carry);
   call.require(is_sound(windows, false) && networks >= 1 && weights && out);
   if (call.result != TG_OK) return call.result;
   const Memory room(call.kernel->room(call.plan));
@@ -207,7 +218,7 @@ int32_t tg_predict(int32_t instruction_set, const tg_network *network, int32_t c
 int32_t tg_gradients(int32_t instruction_set, const tg_network *network, const tg_loss *loss, int32_t carry,
                      int64_t networks, const float *weights, const tg_windows *windows, double *losses,
                      double *gradients) {
-  Call call(instruction_set, network, networks, carry);
+  Call call(instruction_set, network, common_group(networks), carry);
   call.require(is_sound(windows, true) && networks >= 1 && weights && losses && gradients);
   if (call.result == TG_OK) call.require(suits(loss, call.plan) && has_counts(*windows, networks));
   if (call.result != TG_OK) return call.result;
@@ -232,6 +243,7 @@ int32_t tg_train(int32_t instruction_set, const tg_network *network, const tg_wi
                  tg_progress *progress, void *crew) {
   if (!fit || !progress) return TG_BAD_SIZE;
   Call call(instruction_set, network, progress->networks, fit->carry);
+  call.require(progress->networks <= most_lanes(instruction_set));
   if (check_fit(&call, windows, fit, progress) != TG_OK) return call.result;
   if (!stands_right(progress)) return TG_BAD_SIZE;
   if (progress->batch >= (windows->count + fit->batch_size - 1) / fit->batch_size) return TG_BAD_SIZE;
@@ -284,7 +296,7 @@ void tg_step(void *stepper, const float *x, float *out) {
 }
 
 int32_t tg_activate(int32_t instruction_set, int32_t activation, int64_t count, const float *x, float *out) {
-  const Kernel *kernel = kernel_of(instruction_set, TG_LANES, TG_NETWORKS);
+  const Kernel *kernel = kernel_of(instruction_set, timeglass::kCommonLanes, TG_NETWORKS);
   if (!kernel) return TG_BAD_INSTRUCTION_SET;
   if (activation < 0 || activation >= TG_ACTIVATIONS || count < 0 || !x || !out) return TG_BAD_SIZE;
   kernel->activate(activation, count, x, out);

@@ -23,10 +23,10 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct or a signature below does; the caller compares it before the first call. */
-#define TG_ABI_VERSION 2
+#define TG_ABI_VERSION 3
 
 /* Networks, or windows of one network, that ride together in one group of vector registers. */
-#define TG_LANES 16
+#define TG_LANES 32 /* sixteen where a register is narrower than AVX-512's */
 
 /* State arrays that an optimiser may keep for each weight. */
 #define TG_SLOTS 3
@@ -216,7 +216,7 @@ TG_API int32_t tg_train(int32_t instruction_set, const tg_network *network, cons
 TG_API int64_t tg_crew_bytes(const tg_network *network);
 
 /* Helps the thread that trains one network with its lanes carrying samples, from another thread: takes shares of its
- * batches for a slice. TG_OK when that training is over or tg_release was called, else TG_MORE. */
+ * batches for a slice. TG_OK when that training is over, else TG_MORE. */
 TG_API int32_t tg_help(int32_t instruction_set, const tg_network *network, const tg_windows *windows, const tg_fit *fit,
                        tg_progress *progress, void *crew);
 

@@ -91,7 +91,7 @@ def test_codes_have_the_headers_words_in_its_order(enum, words):
 
 def test_numbers_are_the_headers():
     assert constant("TG_ABI_VERSION") == ABI_VERSION
-    assert (constant("TG_LANES"), constant("TG_SLOTS")) == (structs.LANES, structs.SLOTS)
+    assert (constant("TG_LANES"), constant("TG_SLOTS")) == (structs.WIDE, structs.SLOTS)
     assert constant("TG_LOSSES") == len(structs.LOSSES)
     assert constant("TG_CLIP_GLOBAL_NORM") == len(structs.CLIPS) - 1
 

@@ -17,7 +17,7 @@ import networks
 import numpy as np
 import pytest
 from fits import Trained, by_hand, check_same_bits, each_carry, fitted
-from networks import state_of, task_of
+from networks import DROPPING, NETWORKS, state_of, task_of
 
 from timeglass import Dense, OptionError, Sequential, SimpleRNN
 from timeglass.kernel.training import Fit
@@ -135,11 +135,24 @@ def test_the_number_of_threads_can_be_set(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("count", "threads", "size"),
-    [(1, 1, 8), (8, 4, 8), (9, 1, 16), (16, 1, 16), (16, 2, 8), (32, 2, 16), (48, 2, 8), (256, 2, 16), (1000, 3, 16)],
-)
-def test_groups_are_sized_for_the_threads(count: int, threads: int, size: int) -> None:
-    assert _group_size(count, threads) == size
+    ("count", "threads", "size", "wide"),
+    [(1, 1, 8, 8), (8, 4, 8, 8), (9, 1, 16, 16), (16, 1, 16, 16), (16, 2, 8, 8), (32, 1, 16, 32), (32, 2, 16, 16),
+     (48, 2, 8, 8), (256, 2, 16, 32), (1000, 3, 16, 32)],
+)  # fmt: skip
+def test_groups_are_sized_for_the_threads(count: int, threads: int, size: int, wide: int) -> None:
+    assert _group_size(count, threads, wide=False) == size
+    assert _group_size(count, threads, wide=True) == wide
+
+
+EVERY = {**NETWORKS, **{f"dropping, {name}": network for name, network in DROPPING.items()}}
+
+
+@networks.each_instruction_set
+@pytest.mark.parametrize("name", EVERY)
+def test_no_bit_depends_on_the_size_of_the_group(library, name):
+    task, state = replace(task_of(EVERY[name]), lanes="networks"), state_of(EVERY[name], 40)
+    sizes = (8, 16, 32) if library.instruction_set == "avx512" else (8, 16)
+    check_same_bits(*(fitted(LanesEngine(library, group_size=size), task, state) for size in sizes))
 
 
 @networks.needs_kernel

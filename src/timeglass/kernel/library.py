@@ -18,7 +18,7 @@ from timeglass.errors import EngineError
 
 __all__ = ["ABI_VERSION", "INSTRUCTION_SETS", "KernelStatus", "Library", "NoKernelError", "kernel_status", "load"]
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 
 # In the order of enum tg_instruction_set.
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")

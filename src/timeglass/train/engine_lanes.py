@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from timeglass.errors import EngineWarning
 from timeglass.kernel import calls
 from timeglass.kernel.library import Library, load
-from timeglass.kernel.structs import CARRIES, LANES, NARROW, FitCode
+from timeglass.kernel.structs import CARRIES, LANES, NARROW, WIDE, FitCode
 from timeglass.kernel.training import Fit, Group
 from timeglass.network.architecture import Architecture
 from timeglass.network.dropout import check_rates
@@ -36,8 +36,10 @@ _WORK_OF_A_SLICE = 3_000_000
 # Multiply-adds of one lane that take half a millisecond; to wake a thread takes a tenth of that.
 _WORK_WORTH_A_THREAD = 150_000
 
-# What eight networks take of the time of sixteen, measured.
-_NARROW_TIME = 0.6
+# What groups of networks take of the time of sixteen, measured.
+_TIMES = {NARROW: 0.6, LANES: 1.0, WIDE: 1.8}
+# Weights of a network up to which thirty-two are worth it: the values of larger ones do not fit the registers.
+_WIDE_WEIGHTS = 60
 
 # From this batch size on the lanes carry samples. Never a matter of how many networks there are: one network's bits
 # would depend on its company.
@@ -84,13 +86,13 @@ class _Settings:
         )  # fmt: skip
 
 
-def _group_size(networks: int, threads: int) -> int:
-    """Networks in a group: sixteen, or eight where the threads end sooner with those."""
+def _group_size(networks: int, threads: int, wide: bool) -> int:
+    """Networks in a group: sixteen, or eight or thirty-two where the threads end sooner with those."""
 
-    def rounds(size: int) -> int:
-        return -(-networks // size // threads)
+    def time(size: int) -> float:
+        return -(-networks // size // threads) * _TIMES[size]
 
-    return NARROW if rounds(NARROW) * _NARROW_TIME < rounds(LANES) else LANES
+    return min([LANES, NARROW, WIDE] if wide else [LANES, NARROW], key=time)
 
 
 def _flat(y: Floats, outputs: int) -> Floats:
@@ -102,14 +104,16 @@ def _flat(y: Floats, outputs: int) -> Floats:
 class LanesEngine:
     """Networks or samples in lanes, groups of lanes spread over threads.
 
-    `threads` None takes one for a short fit, else `thread_count()`. `slice_batches` bounds a slice of training besides
-    its 40 ms; 0 leaves it unbounded. Neither changes a result. What the kernel does not have runs on the NumPy engine,
+    `threads` None takes one for a short fit, else `thread_count()`; `group_size` None takes as many networks in a group
+    (8, 16 or, with AVX-512, 32) as let the threads end soonest. `slice_batches` bounds a slice of training besides its
+    40 ms; 0 leaves it unbounded. None of them changes a result. What the kernel does not have runs on the NumPy engine,
     with one `EngineWarning`.
     """
 
     library: Library = field(default_factory=load)
     threads: int | None = None
     slice_batches: int = 0
+    group_size: int | None = None
     name = "lanes"
     _codes: list[Any] = field(default_factory=list, repr=False, compare=False)
     _said: set[str] = field(default_factory=set, repr=False, compare=False)
@@ -147,7 +151,8 @@ class LanesEngine:
         work = task.architecture.work * task.windows * task.epochs * -(-networks // LANES)
         most = thread_count()  # also where one will do: what TIMEGLASS_THREADS says is never passed over
         threads = self.threads or (most if work > _WORK_WORTH_A_THREAD else 1)
-        size = 1 if carry == "samples" else _group_size(networks, threads)
+        wide = self.library.instruction_set == "avx512" and task.architecture.weight_count <= _WIDE_WEIGHTS
+        size = 1 if carry == "samples" else self.group_size or _group_size(networks, threads, wide)
         settings, windows = _Settings(self, task, state), self._windows(task)
         fits = []
         for first in range(0, networks, size):

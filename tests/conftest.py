@@ -3,7 +3,32 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 # Keras shall run on JAX, on the processor, in every test process.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def timeglass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`timeglass` with these arguments in `tmp_path`, in this process: for what a new one would start for in vain."""
+    from timeglass.cli.main import main
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["timeglass", *arguments])
+        with monkeypatch.context() as here:
+            here.chdir(tmp_path)
+            with pytest.raises(SystemExit) as end:
+                main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, end.value.code, said.out, said.err)  # type: ignore[arg-type]
+
+    return run

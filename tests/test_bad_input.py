@@ -217,12 +217,12 @@ def check_refused(done: subprocess.CompletedProcess[str], folder) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_refused(case, tmp_path, monkeypatch):
+def test_refused(case, timeglass, tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     if case.data is not None:
         (tmp_path / "data.csv").write_bytes(case.data if isinstance(case.data, bytes) else case.data.encode())
     options = [f"--{name.replace('_', '-')}={given}" for name, given in case.options.items()]
-    message = check_refused(run(tmp_path, "sunspots", "--data", case.where, "--out", "out", *options), tmp_path)
+    message = check_refused(timeglass("sunspots", "--data", case.where, "--out", "out", *options), tmp_path)
     for words in case.words:
         assert words in message
     assert "s3cr3t" not in message

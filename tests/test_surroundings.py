@@ -51,10 +51,10 @@ def check_finite(value: Any) -> None:
         "constant training part", "constant test part", "alternating",
     ],
 )  # fmt: skip
-def test_nothing_that_is_not_finite_comes_out(kind, tmp_path):
+def test_nothing_that_is_not_finite_comes_out(kind, timeglass, tmp_path):
     (tmp_path / "data.csv").write_text(hard(kind), encoding="utf-8")
     options = ["--data", "data.csv", "--time-steps", "3", "--epochs", "1", "--networks", "2"]
-    done = run(tmp_path, "sunspots", *options)
+    done = timeglass("sunspots", *options)
     if done.returncode == 2:
         check_refused(done, tmp_path)
         return
@@ -89,10 +89,11 @@ def is_plain(text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_hostile_column_names(name, tmp_path):
+def test_hostile_column_names(name, timeglass, tmp_path, monkeypatch):
     (tmp_path / "data.csv").write_text(table(header=f'Month,"{name}"'), encoding="utf-8", newline="")
     options = ["--data", "data.csv", "--time-steps", "3", "--epochs", "1", "--networks", "2"]
-    done = run(tmp_path, "sunspots", "--out", "out", *options, env={**os.environ, "COLUMNS": "80"})
+    monkeypatch.setenv("COLUMNS", "80")
+    done = timeglass("sunspots", "--out", "out", *options)
     assert (done.returncode, done.stderr) == (0, "")
     assert is_plain(done.stdout)
     assert max(map(len, done.stdout.splitlines())) < 240
@@ -108,15 +109,13 @@ def test_hostile_column_names(name, tmp_path):
 @pytest.mark.parametrize(
     "name", ["new\nline.csv", "esc\x1b[31m\x07.csv", "\u202evsc.csv", "größe 黒.csv", "a'b\"c.csv"]
 )
-def test_hostile_file_names(name, tmp_path):
+def test_hostile_file_names(name, timeglass, tmp_path):
     (tmp_path / name).write_text(table(), encoding="utf-8")
-    done = run(
-        tmp_path, "sunspots", "--data", name, "--no-plot", "--time-steps", "3", "--epochs", "1", "--networks", "2"
-    )
+    done = timeglass("sunspots", "--data", name, "--no-plot", "--time-steps", "3", "--epochs", "1", "--networks", "2")
     assert (done.returncode, done.stderr) == (0, "")
     assert is_plain(done.stdout)
     (tmp_path / name).write_text(table(L7="1900-06,x"), encoding="utf-8")
-    message = check_refused(run(tmp_path, "sunspots", "--data", name), tmp_path)
+    message = check_refused(timeglass("sunspots", "--data", name), tmp_path)
     assert message.isprintable()
     assert ":7:2: column 'Value' holds 'x'" in message
 

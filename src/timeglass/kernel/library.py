@@ -77,6 +77,9 @@ def _declare(library: ctypes.CDLL) -> None:
         "tg_train": (whole, (whole, at, at, at, at, at)),
         "tg_crew_bytes": (long, (at,)),
         "tg_help": (whole, (whole, at, at, at, at, at)),
+        "tg_stepper_bytes": (long, (whole, at)),
+        "tg_stepper_make": (whole, (whole, at, at, at)),
+        "tg_step": (None, (at, at, at)),
         "tg_activate": (whole, (whole, whole, long, at, at)),
         "tg_random": (None, (ctypes.c_uint64, word, word, word, word, at)),
     }

@@ -39,7 +39,7 @@ __all__ = ["GATES", "build_peak", "flops", "layer_of", "main", "measure_peak"]
 
 GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
 UNITS, BATCHES = (8, 16, 24, 32), (32, 1)
-NETWORKS, STEPS, FEATURES, WINDOWS = 16, 50, 1, 128
+NETWORKS, STEPS, FEATURES, WINDOWS = 16, 50, 1, 1024
 LEAST = 0.4
 
 

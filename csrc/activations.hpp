@@ -91,7 +91,7 @@ TG_INLINE Lanes derivative(Lanes h, Lanes z) {
   if constexpr (activation == TG_SIGMOID) return h * (one - h);
   if constexpr (activation == TG_RELU) return choose(h, one, zero);
   if constexpr (activation == TG_HARD_SIGMOID) return choose(h, choose(one - h, lanes(1.0f / 6.0f), zero), zero);
-  if constexpr (activation == TG_LEAKY_RELU) return choose(h, one, lanes(kLeak));
+  if constexpr (activation == TG_LEAKY_RELU) return choose(negative(h), lanes(kLeak), one);
   if constexpr (activation == TG_ELU) return choose(h, one, h + one);
   if constexpr (activation == TG_SELU) return choose(h, lanes(kSeluScale), h + lanes(kSeluAlphaScale));
   if constexpr (activation == TG_SOFTPLUS) return one - exp(negative(h));

@@ -1,5 +1,6 @@
 // Lanes: sixteen floats, one for each of sixteen networks, in as many native vector registers as that takes; or eight,
-// where no more than eight networks ride. Reads like a float; every instruction serves all.
+// where no more than eight networks ride; or thirty-two in two of AVX-512's. Reads like a float; every instruction
+// serves all.
 //
 // Built once for each instruction set. Only four operations need the processor's own words (fma, sqrt, min, max);
 // all others are the compiler's vector arithmetic. Multiply-adds are written out as fma() and the compiler may not
@@ -162,7 +163,7 @@ TG_INLINE Quad quarter_sum(Lanes a) {
   Quad part[kLanes / 4];
   for (int q = 0; q < kLanes / 4; ++q) memcpy(&part[q], row + 4 * q, sizeof(Quad));
   if constexpr (kLanes == 16) return (part[0] + part[2]) + (part[1] + part[3]);
-  return part[0] + part[1];
+  return part[0] + part[1];  // of eight; thirty-two never carry samples
 }
 TG_INLINE Quad sum_of_lanes(Lanes a, Lanes b, Lanes c, Lanes d) {
   const Quad row[4] = {quarter_sum(a), quarter_sum(b), quarter_sum(c), quarter_sum(d)};

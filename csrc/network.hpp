@@ -123,9 +123,9 @@ struct Pass {
     }
     if (layer.mask != kWindow)
       n.mask = {state(layer.mask) + plan.layers[layer.mask].mask_values, plan.layers[layer.mask].state_size, 1};
-    if (layer.go_backwards) {
+    if (layer.go_backwards && n.mask.at) n.mask = n.mask.turned(layer.steps);
+    if (layer.go_backwards && layer.recurrent) {
       n.input = n.input.turned(layer.steps);
-      if (n.mask.at) n.mask = n.mask.turned(layer.steps);
       if (n.dinput.at) n.dinput = n.dinput.turned(layer.steps);
     }
     return n;

@@ -43,7 +43,7 @@ void copy_options(const tg_layer &asked, Layer *layer) {
   layer->gates = asked.kind == TG_LSTM ? 4 : asked.kind == TG_GRU ? 3 : 1;
   layer->use_bias = asked.use_bias != 0;
   layer->return_sequences = layer->recurrent && asked.return_sequences != 0;
-  layer->go_backwards = layer->recurrent && asked.go_backwards != 0;
+  layer->go_backwards = (layer->recurrent || asked.kind == TG_MERGE) && asked.go_backwards != 0;
   layer->reset_after = asked.kind == TG_GRU && asked.reset_after != 0;
   layer->mask = layer->recurrent || asked.kind == TG_MERGE ? asked.mask : kWindow;
   layer->merge = asked.merge;

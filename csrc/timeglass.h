@@ -101,7 +101,7 @@ typedef struct tg_layer {
   int32_t recurrent_activation; /* of gates */
   int32_t use_bias;             /* 0 or 1, as all that follow unless they say otherwise */
   int32_t return_sequences;
-  int32_t go_backwards;
+  int32_t go_backwards;      /* TG_MERGE: what it reads runs against its mask */
   int32_t reset_after;       /* TG_GRU */
   int32_t mask;              /* the TG_MASKING node whose mask it heeds, -1: none */
   int32_t merge;             /* enum tg_merge */

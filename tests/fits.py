@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from timeglass.kernel.library import Library, load
 from timeglass.kernel.training import Fit, Group
 from timeglass.train.engine import Engine, FitTask, TrainingState
-from timeglass.train.engine_lanes import LanesEngine, _Settings, carry_of
+from timeglass.train.engine_lanes import Carry, LanesEngine, _Settings, carries_samples
 from timeglass.train.engine_numpy import NumpyEngine
 from timeglass.train.kernel_codes import network_code
 from timeglass.train.losses import GaussianLikelihood, Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, Quantile
@@ -103,6 +103,12 @@ def check_same_bits(one: Trained, *others: Trained) -> None:
         assert np.array_equal(bits(one[0]), bits(losses))
         for name in vars(state):
             assert np.array_equal(bits(getattr(one[1], name)), bits(getattr(state, name))), name
+
+
+def carry_of(task: FitTask) -> Carry:
+    """What the lanes carry for all networks of a task."""
+    networks = 1 if task.counts is None else len(task.counts)
+    return "samples" if carries_samples(task, networks).all() else "networks"
 
 
 def own_windows(network: Network, counts: list[int]) -> tuple[Floats, Floats]:

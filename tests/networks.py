@@ -165,6 +165,18 @@ NETWORKS = {
     "masked, two ways": Network(
         6, 2, (masking(-0.5), bidirectional(lstm(2, return_sequences=True)), bidirectional(rnn(3), "mul"), dense(2))
     ),
+    "masked, two ways, backwards first": Network(
+        6,
+        2,
+        (
+            masking(),
+            bidirectional(
+                gru(3, go_backwards=True, return_sequences=True), "sum", backward_layer=rnn(3, return_sequences=True)
+            ),
+            gru(3),
+            dense(1),
+        ),
+    ),
     "skip": Network(6, 2, (gru(3), dense(2), linear_skip())),
     "skip, short": Network(7, 1, (lstm(3), dense(1, "tanh"), linear_skip(4, use_bias=False))),
 }

@@ -92,13 +92,14 @@ def recurrent(spec: LayerSpec, arrays: list[Any], rows: list[Row], counts: list[
 
 
 def bidirectional(options: dict[str, Any], arrays: list[Any], rows: list[Row], counts: list[bool]) -> list[Row]:
-    """With `layer` going forwards, as it nearly always does."""
+    """What the two layers give, in the order of the first."""
     name, inner = options["layer"]
     other = options.get("backward_layer") or (name, {**inner, "go_backwards": True})
     one, back = (recurrent(spec, arrays, rows, counts) for spec in ((name, inner), other))
     if inner.get("return_sequences"):
+        met = counts[::-1] if inner.get("go_backwards") else counts
         one, back = (
-            [[value * step_counts for value in row] for row, step_counts in zip(side, counts, strict=True)]
+            [[value * step_counts for value in row] for row, step_counts in zip(side, met, strict=True)]
             for side in (one, back[::-1])
         )
     else:

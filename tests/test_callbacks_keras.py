@@ -94,6 +94,7 @@ def test_early_stopping_stops_each_network_where_keras_would(keras, options):
     expected = [keras_epochs(keras.callbacks.EarlyStopping(**options), row)[:2] for row in losses]
     model, ours = Told(len(losses)), EarlyStopping(**options)
     ours.set_model(model)
+    ours.set_params({"epochs": 25, "steps": 1, "metrics": ["loss", "val_loss"]})
     ours.on_train_begin()
     stopped = np.zeros(len(losses), dtype=bool)
     for epoch, column in enumerate(losses.T):
@@ -122,6 +123,7 @@ def test_the_rate_is_lowered_for_each_network_where_keras_would(keras, options):
     expected = [keras_epochs(keras.callbacks.ReduceLROnPlateau(**options), row, rate=0.1)[2] for row in losses]
     model, ours = Told(len(losses), rate=0.1), ReduceLROnPlateau(**options)
     ours.set_model(model)
+    ours.set_params({"epochs": 25, "steps": 1, "metrics": ["loss", "val_loss"]})
     ours.on_train_begin()
     rates = []
     for epoch, column in enumerate(losses.T):

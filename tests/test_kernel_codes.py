@@ -278,16 +278,10 @@ def test_arrays_of_another_type_shape_or_order_never_reach_the_kernel():
 
 # What the kernel lacks
 
-BACKWARDS_FIRST = networks.bidirectional(
-    gru(3, go_backwards=True, return_sequences=True), backward_layer=rnn(3, return_sequences=True)
-)
 LACKING = {
     "masked steps in the output": Network(5, 2, (masking(), gru(3, return_sequences=True), dense(2))),
     "more than 64 layers": Network(3, 1, (rnn(2), *[dense(1)] * 64)),
     "networks of this size": Network(2**9, 2**15, (rnn(1),)),
-    "masked sequences of a pair whose first layer goes backwards": Network(
-        5, 2, (masking(), BACKWARDS_FIRST, gru(3), dense(1))
-    ),
 }
 
 

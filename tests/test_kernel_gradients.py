@@ -18,7 +18,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from networks import DROPPING, NETWORKS, Network, dense, gru, linear_skip, lstm, rnn, task_of
 
+from timeglass import Dense
 from timeglass.cells.activations import ACTIVATIONS
+from timeglass.network.architecture import Architecture
+from timeglass.train import engine_lanes
 from timeglass.train.engine import FitTask
 from timeglass.train.engine_lanes import LanesEngine
 from timeglass.train.engine_numpy import NumpyEngine
@@ -230,3 +233,34 @@ def test_whatever_the_shape(seed, count, windows, loss):
     for name in networks.KERNEL.instruction_sets:
         for lanes in ("networks", "samples"):
             check(networks.with_instruction_set(name), lanes, (task, weights, true))
+
+
+@networks.each_instruction_set
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_derivatives_at_corners_are_the_definitions(library, activation):
+    network = Architecture.of([Dense(1, activation)], time_steps=1, features=1)
+    weights, z = np.array([[1.0, 0.0]], dtype=np.float32), np.array([-4, -3, -1, -0.0, 0, 1, 3, 4], dtype=np.float32)
+    made = LanesEngine(library).jacobian(network, weights, z[:, None, None])[1]
+    expected = NumpyEngine().jacobian(network, weights, z[:, None, None])[1]
+    assert np.abs(made - expected).max() <= 2e-6
+
+
+@networks.needs_kernel
+@each_carry
+@pytest.mark.parametrize("name", ["tutorial", "lstm", "masked, two ways"])
+def test_windows_in_several_calls(monkeypatch, name, lanes):
+    counts = [5, 40, 16, 33, 1, 17]
+    network, task = NETWORKS[name], task_of(NETWORKS[name], lanes=lanes)
+    x, y = own_windows(network, counts)
+    task = replace(task, x=x, y=y, counts=np.array(counts), sample_weight=np.linspace(0.5, 2, 40, dtype=np.float32))
+    weights = network.weights(len(counts))
+    whole = LanesEngine().gradients(task, weights)
+    monkeypatch.setattr(engine_lanes, "_WORK_OF_A_SLICE", 1)  # sixteen windows in a call
+    parts = LanesEngine().gradients(task, weights)
+    for one, other in zip(whole, parts, strict=True):
+        assert np.abs(one - other).max() <= 1e-6 * max(1, np.abs(one).max())
+    for network_alone in range(len(counts)):
+        row = slice(network_alone, network_alone + 1)
+        alone = LanesEngine().gradients(task.take(row), weights[row])
+        for one, other in zip(parts, alone, strict=True):
+            assert one[row].tobytes() == other.tobytes()

@@ -72,7 +72,7 @@ BAD = [
     (lambda: Masking("0"), "Masking mask_value: expected a finite number .*, got '0'"),
     (lambda: LinearSkip(0), "LinearSkip time_steps: expected a whole number of at least 1, or None .*, got 0"),
     (lambda: Dense(1, name=""), "Dense name: expected a text that is not empty, got ''"),
-    (lambda: GRU(1, input_shape=(0, 1)), r"GRU input shape: expected \(time steps, features\), .* got \(0, 1\)"),
+    (lambda: GRU(1, input_shape=(0, 1)), r"GRU input_shape: expected \(time steps, features\), .* got \(0, 1\)"),
     (lambda: Bidirectional(Dense(1)), "Bidirectional layer: expected a SimpleRNN, GRU or LSTM, got Dense"),
     (lambda: Bidirectional(None), "Bidirectional layer: expected a SimpleRNN, GRU or LSTM, got None"),
     (lambda: Bidirectional(GRU(1), backward_layer=3), "Bidirectional backward_layer: expected a SimpleRNN, .* got 3"),

@@ -18,6 +18,7 @@ PACKAGE = ROOT / "src" / "timeglass"
 
 # From the top down: a room may import itself and what stands below it.
 ROOMS = [
+    "__main__",
     "cli",
     "tutorial",
     "show",

@@ -245,7 +245,7 @@ def _fit(x: object = X, y: object = Y, **options) -> object:
         (lambda: _fit(SERIES, [*TARGETS[:2], Y[:12] * np.nan]), InputError, "y[2][0, 0] is nan"),
         (lambda: _fit(np.stack([X, X]), Y), ShapeError, "x: expected windows of shape (N, 4, 2), or with 3 before it"),
         (lambda: _fit(sample_weight=np.ones(29)), ShapeError, "x has 30 windows, sample_weight has 29: give one"),
-        (lambda: _fit(sample_weight=np.ones((2, 30))), ShapeError, "sample_weight: x has windows for each of 3"),
+        (lambda: _fit(sample_weight=np.ones((2, 30))), ShapeError, "sample_weight: expected shape (30,) or (3, 30)"),
         (lambda: _fit(sample_weight=-np.ones(30)), OptionError, "sample_weight: expected numbers of at least 0"),
         (lambda: _fit(sample_weight="all"), InputError, "sample_weight: expected real numbers"),
         (lambda: _fit(validation_data=X), OptionError, "validation_data: expected (x, y) or (x, y, sample_weight), "),

@@ -14,7 +14,7 @@ from pathlib import Path
 import networks
 import numpy as np
 import pytest
-from fits import LOSSES, OPTIMIZERS, by_hand, of_targets, own_windows
+from fits import LOSSES, OPTIMIZERS, by_hand, carry_of, of_targets, own_windows
 from networks import DROPPING, NETWORKS, Network, dense, gru, lstm, rnn, task_of
 
 from timeglass.cells.activations import ACTIVATIONS
@@ -22,7 +22,6 @@ from timeglass.kernel import calls
 from timeglass.kernel.library import Library
 from timeglass.kernel.structs import CARRIES
 from timeglass.train.engine import FitTask, TrainingState
-from timeglass.train.engine_lanes import carry_of
 
 ROOT = Path(__file__).parents[1]
 COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64-static"

@@ -106,6 +106,17 @@ class Windows:
             packed.counts = pointer(self.counts, np.int64, (networks,))
         return packed
 
+    def between(self, begin: int, end: int, rows: NDArray[np.intp], counts: NDArray[np.int64]) -> Windows:
+        """The windows from `begin` to `end`, of which these networks have so many."""
+
+        def part(values: Any, shared_axes: int) -> Any:
+            if values is None or values.ndim == shared_axes:
+                return values if values is None else np.ascontiguousarray(values[begin:end])
+            return np.ascontiguousarray(values[rows, begin:end])
+
+        given = None if self.counts is None else counts
+        return Windows(part(self.x, 3), part(self.y, 2), part(self.weight, 1), given)
+
     def some(self, rows: slice) -> Windows:
         """Those of some networks."""
         return Windows(

@@ -20,7 +20,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Group:
-    """At most sixteen networks; the kernel changes all of it in place but the numbers."""
+    """At most sixteen networks, or thirty-two with AVX-512; the kernel changes all of it in place but the numbers."""
 
     numbers: NDArray[np.int64]  # (n,): of each network, part of its random numbers' key
     weights: Floats  # (n, P)
@@ -56,6 +56,7 @@ class Fit:
         progress.losses = self.losses.ctypes.data
         progress.order = self._order.ctypes.data
         self._crew: NDArray[np.uint8] | None = None
+        self.diverged = False  # whether a loss of an epoch that has ended is not finite
 
     def share_with_helpers(self) -> None:
         """Makes the memory in which `help` finds work; before the first slice."""
@@ -72,7 +73,13 @@ class Fit:
 
     def __call__(self) -> bool:
         crew = None if self._crew is None else self._crew.ctypes.data
-        return check(self._call(self._library.calls.tg_train, crew)) == 1
+        more = check(self._call(self._library.calls.tg_train, crew)) == 1
+        epochs = self.progress.epoch
+        lost = ~np.isfinite(self.losses[:, :epochs]).all(axis=1)
+        if more and lost.any():
+            self.losses[lost, epochs:] = np.nan
+            self.diverged = True
+        return more and not self.diverged
 
     def help(self) -> bool:
         """Takes shares of the batches of the thread that trains, for a slice."""

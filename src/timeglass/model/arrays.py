@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from timeglass.errors import InputError
-from timeglass.types import Floats
+from timeglass.types import Array, Floats
 
-__all__ = ["as_floats"]
+__all__ = ["as_floats", "check_finite"]
 
 
 def as_floats(name: str, values: ArrayLike) -> Floats:
@@ -31,6 +31,8 @@ def as_floats(name: str, values: ArrayLike) -> Floats:
     try:
         array = np.atleast_1d(np.asarray(values))
         if array.dtype.kind == "O":
+            if any(isinstance(value, str | bytes) for value in array.flat):
+                raise TypeError("text, which NumPy would read as numbers")
             array = array.astype(np.float64)
         if array.dtype.kind not in "fiub":
             raise TypeError("neither floats nor whole numbers nor booleans")
@@ -46,6 +48,18 @@ def as_floats(name: str, values: ArrayLike) -> Floats:
             "remove or replace missing values, and scale large ones"
         )
     return floats
+
+
+def check_finite(call: str, what: str, values: Array) -> None:
+    """An `InputError` that names the first of the values (L, …) of L networks that is not finite."""
+    if np.isfinite(values).all():
+        return
+    network, *place = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+    where = f" of window {place[0]}" if place else ""
+    raise InputError(
+        f"{call}: the {what}{where} by network {network} is not finite: scale the data to about -1 … 1, "
+        "or train the network anew"
+    )
 
 
 def _kind(values: ArrayLike) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from timeglass.network.philox import shuffled_orders
 from timeglass.train.engine import Engine, FitTask, TrainingState
+from timeglass.train.engine_lanes import carries_samples
 from timeglass.types import Array
 
 __all__ = ["train_by_batch"]
@@ -46,14 +47,17 @@ def _batches(
     counts, size = task.counts_of(len(state.weights)), task.batch_size
     orders = _orders(task, state, counts)
     sums, seen = np.zeros(len(counts)), np.zeros(len(counts), dtype=np.int64)
+    samples = carries_samples(task, len(counts))  # as in the whole fit, also where the last batch is small
     for batch in range(task.batches):
         before(batch)
         sizes = np.clip(counts - batch * size, 0, size)
-        rows = np.flatnonzero(sizes)
-        some = state.take(rows)
-        losses = engine.fit(_batch_task(task, rows, orders, batch * size, sizes[rows]), some, lambda _: None)[:, 0]
-        state.put(rows, some)
-        sums[rows] += losses * sizes[rows]
+        for lanes, theirs in (("networks", ~samples), ("samples", samples)):
+            rows = np.flatnonzero(theirs & (sizes > 0))
+            if rows.size:
+                some, part = state.take(rows), _batch_task(task, rows, orders, batch * size, sizes[rows])
+                losses = engine.fit(replace(part, lanes=lanes), some, lambda _: None)[:, 0]
+                state.put(rows, some)
+                sums[rows] += losses * sizes[rows]
         seen += sizes
         if not after(batch, sums / seen):
             break

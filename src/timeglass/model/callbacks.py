@@ -25,7 +25,8 @@ _BATCH_METHODS = ("on_train_batch_begin", "on_train_batch_end")
 class Callback:
     """The base of all callbacks: override what you need. Numbers of epochs and batches count from 0.
 
-    `self.model` is the network in training, and `self.params` holds `epochs` and `steps` (batches of an epoch).
+    `self.model` is the network in training, and `self.params` holds `epochs`, `steps` (batches of an epoch) and
+    `metrics` (the names that the logs will have).
     `self.model.stop_training = True` ends the fit after the epoch; an array (L,) ends it for some of L networks.
 
     `logs` holds "loss", with validation "val_loss", and "learning_rate" where that changes: a number each, or an array
@@ -45,7 +46,7 @@ class Callback:
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Called before the fit begins: `epochs` and `steps`."""
+        """Called before the fit begins: `epochs`, `steps` and `metrics`."""
         self.params = params
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from timeglass.errors import OptionError
 from timeglass.train.checks import check_number, check_whole
 
-__all__ = ["number", "one_of", "per_network", "whole"]
+__all__ = ["flag", "number", "one_of", "per_network", "whole"]
 
 
 def whole(name: str, value: Any, least: int) -> int:
@@ -29,6 +29,13 @@ def number(name: str, value: Any, holds: Callable[[float], bool], words: str) ->
     """A finite number for which `holds` is true; `words` say what that means."""
     check_number(name, value, holds, words)
     return float(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
 
 
 def one_of(name: str, value: Any, known: Sequence[str | None]) -> Any:

@@ -122,12 +122,23 @@ def is_series_list(x: Any) -> bool:
     return isinstance(x, list | tuple) and len(x) > 0 and all(getattr(part, "ndim", 0) == 3 for part in x)
 
 
+def _refuse_flat_series(shape: Shape, x: Any) -> None:
+    """A list of arrays (N, T) could be meant in two ways."""
+    if isinstance(x, list | tuple) and len(x) > 0 and all(getattr(part, "ndim", 0) == 2 for part in x):
+        steps, features = shape.window
+        raise ShapeError(
+            f"x: got a list of {len(x)} arrays of two axes: give one array (N, {steps}, {features}) for all networks, "
+            f"or a list of such arrays, one for each network"
+        )
+
+
 def windows_of(shape: Shape, x: Any) -> tuple[Floats, Counts | None]:
     """X as (N, T, F), or (L, N, T, F) with the counts of each network; (N, T) is taken as one feature."""
     if is_series_list(x):
         return _stacked(
             "x", [_windows(shape, f"x[{i}]", as_floats(f"x[{i}]", part)) for i, part in enumerate(x)], shape.networks
         )
+    _refuse_flat_series(shape, x)
     floats = as_floats("x", x)
     if floats.ndim != 4:
         return _windows(shape, "x", floats), None
@@ -162,6 +173,9 @@ def data_of(shape: Shape, x: Any, y: Any, sample_weight: Any = None) -> Data:
     targets = fitted("y", y, shape.target)
     if sample_weight is None:
         return Data(windows, targets, counts)
+    own = shape.networks, len(windows)
+    if not each and np.ndim(sample_weight) == 2 and np.shape(sample_weight) != own:
+        raise ShapeError(f"sample_weight: expected shape {own[1:]} or {own}, got {np.shape(sample_weight)}")
     if not each and np.ndim(sample_weight) == 2:
         lengths, each = [len(windows)] * shape.networks, True  # weights of each network for windows of all
     weights = fitted("sample_weight", sample_weight, ())

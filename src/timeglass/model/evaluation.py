@@ -40,7 +40,7 @@ def data_losses(
     if last.masked and last.gives_sequence:
         return _of_masked_sequences(architecture, weights, data, loss, l2)
     y = data.y.astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told of by who asked
+    with np.errstate(over="ignore", invalid="ignore"):  # who asked looks whether it is finite
         forecasts = engine.predict(architecture, weights, data.x).astype(np.float64)
         losses = loss.of_windows(forecasts, y if data.of_each else y[None])  # (L, N)
         if data.sample_weight is not None:

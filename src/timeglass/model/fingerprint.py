@@ -29,6 +29,8 @@ def fingerprint_of(
     lines |= {f"layer {i}": repr(layer) for i, layer in enumerate(model.layers)}
     lines |= {
         "networks": str(model.networks),
+        "epochs before": str(model.training_state.epochs),
+        "weights at the start": _digest(model.training_state.weights),
         "seed": str(model.seed),
         "engine": engine.name,
         "lanes": str(task.lanes),

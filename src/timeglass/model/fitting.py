@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Real
 from typing import Any
 
-from timeglass.errors import OptionError, ShapeError
+from timeglass.errors import InputError, OptionError, ShapeError
 from timeglass.model.callbacks import Callbacks
 from timeglass.model.checkpoint import Checkpoint
 from timeglass.model.checks import whole
@@ -15,10 +15,22 @@ from timeglass.network.dropout import drops
 from timeglass.train.optimizers import Optimizer
 from timeglass.train.solver_settings import Solver
 
-__all__ = ["batch_size_of", "check_epochs", "sorted_callbacks", "split_data"]
+__all__ = ["batch_size_of", "check_epochs", "check_size", "sorted_callbacks", "split_data"]
 
 _MOST_BYTES = 4 * 2**30  # of history
 _BYTES_OF_A_LOSS = 16  # in an array, and in the history's list
+_BYTES_OF_A_WEIGHT = 32  # itself, its draw, its best value and what the optimiser keeps of it
+
+
+def check_size(architecture: Architecture, networks: int) -> None:
+    """Refuses networks whose weights alone would not fit into the memory."""
+    weights = architecture.weight_count
+    need = networks * weights * _BYTES_OF_A_WEIGHT
+    if need > 4 * _MOST_BYTES:
+        raise OptionError(
+            f"Sequential: {networks:,} networks of {weights:,} weights would take about {need / 2**30:,.0f} GiB of "
+            f"memory, at most {4 * _MOST_BYTES // 2**30} are taken: make do with fewer units or networks"
+        )
 
 
 def check_epochs(epochs: int, networks: int) -> int:
@@ -48,8 +60,8 @@ def split_data(shape: Shape, data: Data, validation_split: Any, validation_data:
         raise OptionError(f"validation_data: expected (x, y) or (x, y, sample_weight), got {_kind(validation_data)}")
     try:
         return data, data_of(shape, *validation_data)
-    except ShapeError as error:
-        raise ShapeError(f"validation_data: {error}") from None
+    except (InputError, OptionError, ShapeError) as error:
+        raise type(error)(f"validation_data: {error}") from None
 
 
 def _kind(given: Any) -> str:

@@ -29,7 +29,7 @@ class History:
     @property
     def epoch(self) -> list[int]:
         """The epochs' numbers, from 0."""
-        return list(range(len(self.history["loss"])))
+        return list(range(len(self.history.get("loss", []))))
 
 
 def rows_of(values: Array) -> list[Any]:

@@ -9,14 +9,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from timeglass.errors import InputError, OptionError, ShapeError
-from timeglass.model.arrays import as_floats
+from timeglass.errors import InputError, OptionError, ShapeError, TimeglassError
+from timeglass.model.arrays import as_floats, check_finite
 from timeglass.model.callbacks import Callback
-from timeglass.model.checks import one_of, whole
+from timeglass.model.checks import flag, one_of, whole
 from timeglass.model.compiled import Compiled
 from timeglass.model.data import Shape, data_of, is_series_list, windows_of
 from timeglass.model.evaluation import data_losses
-from timeglass.model.fitting import batch_size_of, check_epochs, sorted_callbacks, split_data
+from timeglass.model.fitting import batch_size_of, check_epochs, check_size, sorted_callbacks, split_data
 from timeglass.model.history import History
 from timeglass.model.report import Reporter, check_verbose
 from timeglass.model.solving import Solving
@@ -77,29 +77,49 @@ class Sequential:
         for layer in layers or ():
             self.add(layer)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and other processes, which choose the engine anew: a loaded library cannot be sent."""
+        return self.__dict__ | {"_engine": None}
+
     # What the network is
 
     def add(self, layer: Input | Layer) -> None:
-        """Puts a layer on top."""
+        """Puts a layer on top; one that does not fit is refused, and the network stays as it was."""
+        before = self._input, list(self._layers)
+        try:
+            self._take(layer)
+            if self._input and self._layers:
+                self.build(self._input)
+        except TimeglassError:
+            self._input, self._layers = before
+            raise
+
+    def _take(self, layer: Input | Layer) -> None:
         if isinstance(layer, Input):
             if self._input or self._layers:
                 raise ShapeError("Input: only as the first layer")
             self._input = layer.shape
         elif isinstance(layer, Layer):
-            if layer.input_shape and not self._layers and not self._input:
-                self._input = (layer.input_shape[0], layer.input_shape[1])
+            if layer.input_shape:
+                self._take_shape((layer.input_shape[0], layer.input_shape[1]), layer)
             self._layers.append(layer)
         else:
             raise OptionError(
                 f"Sequential: expected layers such as Input((12, 1)), SimpleRNN(3) or Dense(1), got {layer!r}"
             )
-        if self._input and self._layers:
-            self.build(self._input)
+
+    def _take_shape(self, shape: tuple[int, int], layer: Layer) -> None:
+        if self._layers:
+            raise ShapeError(f"{layer}: only the first layer may have an input_shape: leave it out")
+        if self._input and self._input != shape:
+            raise ShapeError(f"{layer}: its input_shape contradicts Input({self._input}): leave one of them out")
+        self._input = shape
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Places the layers on windows of (T, F), or (N, T, F) as Keras writes it, and draws the initial weights."""
         shape = Input(tuple(input_shape)[-2:]).shape  # type: ignore[arg-type]  # Input itself refuses what is no pair
         architecture = Architecture.of(self._layers, time_steps=shape[0], features=shape[1])
+        check_size(architecture, self.networks)
         check_rates(architecture, self.networks)
         old, state = self._architecture, self._state
         self._architecture = architecture
@@ -282,9 +302,9 @@ class Sequential:
         `lanes` says what the compiled engine's lanes carry; it chooses itself unless told.
 
         Ctrl-C, and any error, leaves each network the best weights so far: of the epoch with the lowest validation
-        loss, or without validation the lowest loss. A loss or weight that is not finite ends in `DivergenceError`;
-        arrays that do not fit the network in `ShapeError`, values that float32 cannot hold in `InputError`, settings
-        outside their range in `OptionError`.
+        loss, or without validation (with a solver: without `patience`) the lowest loss. A loss or weight that is not
+        finite ends in `DivergenceError`; arrays that do not fit the network in `ShapeError`, values that float32 cannot
+        hold in `InputError`, settings outside their range in `OptionError`.
         """
         compiled = self._settings()
         shape = self._shape_for(x, targets=True)
@@ -293,7 +313,7 @@ class Sequential:
             self.architecture, data.x, data.y,
             epochs=check_epochs(whole("epochs", epochs, 1), self.networks),
             batch_size=batch_size_of(batch_size, compiled.optimizer, data.windows),
-            shuffle=bool(shuffle), seed=self.seed, optimizer=compiled.for_task, loss=compiled.loss,
+            shuffle=flag("shuffle", shuffle), seed=self.seed, optimizer=compiled.for_task, loss=compiled.loss,
             counts=data.counts, sample_weight=data.sample_weight, l2=compiled.l2,
             lanes=one_of("lanes", lanes, (None, "networks", "samples")),
         )  # fmt: skip
@@ -313,6 +333,7 @@ class Sequential:
         check_verbose(verbose)
         windows, counts = windows_of(self._shape_for(x, targets=False), x)
         forecasts = self._chosen_engine().predict(self.architecture, self.training_state.weights, windows)
+        check_finite("predict", "forecast", forecasts)
         if is_series_list(x):
             lengths = [windows.shape[1]] * self.networks if counts is None else counts.tolist()
             return [row[:length] for row, length in zip(forecasts, lengths, strict=True)]
@@ -326,4 +347,5 @@ class Sequential:
             self._chosen_engine(), self.architecture, self.training_state.weights,
             data_of(shape, x, y, sample_weight), compiled.loss, compiled.l2,
         )  # fmt: skip
+        check_finite("evaluate", "loss", losses)
         return float(losses[0]) if self.networks == 1 else losses

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from timeglass.errors import OptionError
 from timeglass.model.callbacks import Callback, Logs
-from timeglass.model.checks import number, one_of, whole
+from timeglass.model.checks import flag, number, one_of, whole
 from timeglass.model.report import say
 from timeglass.train.schedules import Schedule
 from timeglass.types import Array
@@ -37,13 +38,22 @@ class _Monitor:
         delta = number(f"{owner} min_delta", min_delta, lambda _: True, "a finite number")
         return cls(owner, name, "max" if mode == "max" else "min", abs(delta))
 
+    def check(self, params: dict[str, Any]) -> None:
+        """Refuses a validation loss that there will not be, before any training."""
+        metrics = params.get("metrics", [self.name])
+        if self.name == "val_loss" and self.name not in metrics:
+            self._refuse(metrics)
+
+    def _refuse(self, known: Iterable[str]) -> NoReturn:
+        remedy = "; give fit validation_split or validation_data" if self.name.startswith("val_") else ""
+        raise OptionError(
+            f"{self.owner} monitor {self.name!r}: this fit has {', '.join(map(repr, known)) or 'nothing'}{remedy}"
+        )
+
     def values(self, logs: Logs, networks: int) -> Array:
         """(L,), nan for a network that has stopped."""
         if self.name not in logs:
-            remedy = "; give fit validation_split or validation_data" if self.name.startswith("val_") else ""
-            raise OptionError(
-                f"{self.owner} monitor {self.name!r}: this fit has {', '.join(map(repr, logs)) or 'nothing'}{remedy}"
-            )
+            self._refuse(logs)
         return np.array(np.broadcast_to(np.asarray(logs[self.name], dtype=np.float64), (networks,)))
 
     def better(self, values: Array, reference: Array | float) -> NDArray[np.bool_]:
@@ -82,7 +92,7 @@ start_from_epoch=0)
         if baseline is not None:
             baseline = number("EarlyStopping baseline", baseline, lambda _: True, "a finite number or None")
         self.baseline = baseline
-        self.restore_best_weights = bool(restore_best_weights)
+        self.restore_best_weights = flag("EarlyStopping restore_best_weights", restore_best_weights)
         self.start_from_epoch = whole("EarlyStopping start_from_epoch", start_from_epoch, 0)
         self._words = (
             f"EarlyStopping({monitor=}, min_delta={self._monitor.min_delta}, {patience=}, {mode=}, {baseline=}, "
@@ -93,6 +103,7 @@ start_from_epoch=0)
         return self._words
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 - Keras's arguments
+        self._monitor.check(self.params)
         networks = self.model.networks
         self.wait = np.zeros(networks, dtype=np.int64)
         self.stopped_epoch = np.zeros(networks, dtype=np.int64)
@@ -189,6 +200,7 @@ class ReduceLROnPlateau(Callback):
             raise OptionError(
                 "ReduceLROnPlateau: a schedule sets the learning rate already: compile with a number, or leave this out"
             )
+        self._monitor.check(self.params)
         networks = self.model.networks
         self.wait = np.zeros(networks, dtype=np.int64)
         self.cooldown_counter = np.zeros(networks, dtype=np.int64)

@@ -90,7 +90,8 @@ class Training:
         """Starts afresh, or where a checkpoint's file ends; gives the epochs that this brought."""
         self.model.stop_training = False
         self.state.best_loss[:] = np.inf
-        self.callbacks.begin(self.model, {"epochs": self.task.epochs, "steps": self.task.batches})
+        metrics = ["loss"] if self.validation is None else ["loss", "val_loss"]
+        self.callbacks.begin(self.model, {"epochs": self.task.epochs, "steps": self.task.batches, "metrics": metrics})
         if self.checkpoint is None:
             return 0
         self.state.make_slots(self.task.optimizer)  # so that the file's must be as many
@@ -131,7 +132,9 @@ class Training:
         self._check_finite(losses, active)
         self._add("loss", losses)
         if self.validation is not None:
-            self._add("val_loss", self._validate(active)[:, None])
+            validated = self._validate(active)[:, None]
+            self._check_finite(validated, active)
+            self._add("val_loss", validated)
         if rates is not None:
             self._add("learning_rate", np.where(active[:, None], rates, np.nan))
         self.done += epochs
@@ -217,9 +220,11 @@ class Training:
         self._diverged |= bad.any(axis=1)
         epoch = int(np.argmax(bad.any(axis=0)))
         network = int(np.argmax(bad[:, epoch]))
+        others = int(bad.any(axis=1).sum()) - 1
+        which = f"network {network}" + (f" and {others} more" if others else "")
         rate = float(np.broadcast_to(self.model.learning_rate, len(self.start))[network])
         raise DivergenceError(
-            f"training diverged in epoch {self.done + epoch + 1} of {self.task.epochs} (network {network}): "
+            f"training diverged in epoch {self.done + epoch + 1} of {self.task.epochs} ({which}): "
             f"lower the learning rate (now {rate:g}) or scale the data to about -1 … 1"
         )
 

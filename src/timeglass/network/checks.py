@@ -80,7 +80,10 @@ def _input_shape(where: str, value: Any) -> None:
         return
     sizes = tuple(value) if isinstance(value, Sequence) else ()
     if len(sizes) != 2 or not all(_is_whole(size, 1) for size in sizes):
-        raise OptionError(f"{where}: expected (time steps, features), each at least 1, got {value!r}")
+        raise OptionError(
+            f"{where}: expected (time steps, features), each at least 1, such as (12, 1) for 12 steps of one feature, "
+            f"got {value!r}"
+        )
 
 
 _CHECKS: dict[str, Callable[[str, Any], None]] = {
@@ -105,13 +108,12 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
 def layer(made: Any) -> None:
     """Every argument of a layer that has just been made."""
     for field in fields(made):
-        words = field.name.replace("_", " ") if field.name == "input_shape" else field.name
-        _CHECKS[field.name](f"{type(made).__name__} {words}", getattr(made, field.name))
+        _CHECKS[field.name](f"{type(made).__name__} {field.name}", getattr(made, field.name))
 
 
 def input_shape(where: str, shape: Any) -> None:
     """The (T, F) of a network's windows."""
-    _input_shape(f"{where} input shape", shape)
+    _input_shape(f"{where} shape", shape)
 
 
 def bidirectional(made: Any, recurrent: UnionType) -> None:

@@ -79,7 +79,8 @@ class GRU:
     """The gated recurrent unit of Cho et al. (2014); the equations stand in `timeglass.cells.gru`.
 
     `reset_after` (Keras's default) lets the reset gate act after the product with wh, with a second bias; without it
-    the gate acts on h_{t-1} before. The other arguments are `SimpleRNN`'s.
+    the gate acts on h_{t-1} before. The other arguments are `SimpleRNN`'s. One dropout mask serves all gates; with
+    recurrent_dropout Keras draws one for each.
 
     >>> GRU(2, reset_after=False).recurrent_activation
     'sigmoid'
@@ -107,7 +108,8 @@ class GRU:
 class LSTM:
     """The long short-term memory of Hochreiter and Schmidhuber (1997); the equations stand in `timeglass.cells.lstm`.
 
-    `unit_forget_bias` starts the forget gate's bias at 1. The other arguments are `SimpleRNN`'s.
+    `unit_forget_bias` starts the forget gate's bias at 1. The other arguments are `SimpleRNN`'s. One dropout mask
+    serves all gates; with recurrent_dropout Keras draws one for each.
 
     >>> LSTM(8, return_sequences=True).gates
     4

@@ -1,4 +1,4 @@
-"""The compiled engine: the lanes of its vector registers carry sixteen or eight networks, or sixteen windows of one."""
+"""The compiled engine: its lanes carry sixteen networks (or eight, or thirty-two), or sixteen windows of one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from timeglass.train.kernel_codes import dropout_rates, kernel_lacks, loss_code,
 from timeglass.train.team import run_in_threads, thread_count
 from timeglass.types import Array, Floats
 
-__all__ = ["Carry", "LanesEngine", "carry_of"]
+__all__ = ["Carry", "LanesEngine", "carries_samples"]
 
 Carry = Literal["networks", "samples"]
 
@@ -46,9 +46,15 @@ _WIDE_WEIGHTS = 60
 _SAMPLES_FROM = 16
 
 
-def carry_of(task: FitTask) -> Carry:
-    """What the lanes carry in a fit."""
-    return task.lanes or ("samples" if task.batch_size >= _SAMPLES_FROM else "networks")
+def carries_samples(task: FitTask, networks: int) -> NDArray[np.bool_]:
+    """(L,): for which networks the lanes carry samples in a fit: where a batch of theirs has sixteen windows."""
+    if task.lanes is not None:
+        return np.full(networks, task.lanes == "samples")
+    return np.minimum(task.batch_size, task.counts_of(networks)) >= _SAMPLES_FROM
+
+
+class _DivergedError(Exception):
+    """Ends a fit in which a loss is not finite."""
 
 
 class _Settings:
@@ -146,8 +152,11 @@ class LanesEngine:
             return NumpyEngine().fit(task, state, on_progress)
         task.check(len(state.weights))
         state.make_slots(task.optimizer)
+        samples = carries_samples(task, len(state.weights))
+        if samples.any() and not samples.all():
+            return self._fit_apart(task, state, samples, on_progress)
         state.slots = np.ascontiguousarray(state.slots)  # `take` gives them in another order
-        networks, carry = len(state.weights), carry_of(task)
+        networks, carry = len(state.weights), CARRIES[int(samples.all())]
         work = task.architecture.work * task.windows * task.epochs * -(-networks // LANES)
         most = thread_count()  # also where one will do: what TIMEGLASS_THREADS says is never passed over
         threads = self.threads or (most if work > _WORK_WORTH_A_THREAD else 1)
@@ -167,6 +176,8 @@ class LanesEngine:
 
         def look() -> None:
             nonlocal looked
+            if any(fit.diverged for fit in fits):
+                raise _DivergedError  # nobody wants the epochs that are left
             # Not after each of thousands of short slices, since it looks at every fit.
             if (now := time.monotonic()) >= looked + _LOOK_SECONDS:
                 looked = now
@@ -175,12 +186,30 @@ class LanesEngine:
 
         try:
             _run(fits, threads, look, crews=carry == "samples")
+        except _DivergedError:
+            pass
         finally:
             for fit in fits:
                 fit.give_back()
             state.epochs += min(fit.progress.epoch for fit in fits)
         on_progress(1.0)
         return np.concatenate([fit.losses for fit in fits])
+
+    def _fit_apart(
+        self, task: FitTask, state: TrainingState, samples: NDArray[np.bool_], on_progress: OnProgress
+    ) -> Array:
+        """Networks for which the lanes carry samples, and the others: one after the other."""
+        losses, share = np.empty((len(samples), task.epochs)), float(samples.mean())
+        # Both are taken before either is trained, which moves the count of epochs on.
+        parts = [(samples, state.take(samples), 0.0, share), (~samples, state.take(~samples), share, 1.0 - share)]
+        for rows, some, begin, width in parts:
+            try:
+                losses[rows] = self.fit(
+                    task.take(rows), some, lambda done, begin=begin, width=width: on_progress(begin + done * width)
+                )
+            finally:
+                state.put(rows, some)
+        return losses
 
     def predict(self, architecture: Architecture, weights: Floats, x: Floats) -> Floats:
         code = self._code(architecture)
@@ -216,15 +245,34 @@ class LanesEngine:
             for rows in (large, ~large):
                 losses[rows], gradients[rows] = self.gradients(task.take(rows), weights[rows])
             return losses, gradients
-        loss, _levels = loss_code(task.loss)
         carry = task.lanes or ("samples" if large.all() else "networks")
-        losses, gradients = calls.gradients(
-            self.library, code, np.ascontiguousarray(weights), self._windows(task), loss, carry
-        )
+        losses, gradients = self._sums(code, task, weights, carry)
         if task.l2 is not None:
             kernels = weights.astype(np.float64) * task.architecture.regularized
             losses += task.l2 * np.sum(np.square(kernels), axis=1)
             gradients += 2.0 * task.l2[:, None] * kernels
+        return losses, gradients
+
+    def _sums(self, code: calls.NetworkCode, task: FitTask, weights: Array, carry: Carry) -> tuple[Array, Array]:
+        """Losses (L,) and gradients (L, P) without L2, so few windows in a call that Ctrl-C is not kept waiting.
+
+        Which windows go together depends on the architecture alone: no network's sum depends on its company.
+        """
+        loss, _levels = loss_code(task.loss)
+        windows, counts = self._windows(task), task.counts_of(len(weights))
+        at_once = max(LANES, _WORK_OF_A_SLICE // max(1, task.architecture.work) // LANES * LANES)
+        group = LANES * max(1, at_once // task.windows)
+        losses, gradients = np.zeros(len(weights)), np.zeros(weights.shape)
+        for first in range(0, len(weights), group):
+            for begin in range(0, task.windows, at_once):
+                rows = first + np.flatnonzero(counts[first : first + group] > begin)
+                if rows.size == 0:
+                    break
+                own = np.minimum(counts[rows] - begin, at_once)
+                some = windows.between(begin, begin + int(own.max()), rows, own)
+                means, slopes = calls.gradients(self.library, code, weights[rows], some, loss, carry)
+                losses[rows] += means * (own / counts[rows])
+                gradients[rows] += slopes * (own / counts[rows])[:, None]
         return losses, gradients
 
     def jacobian(self, architecture: Architecture, weights: Array, x: Array) -> tuple[Array, Array]:

@@ -38,21 +38,14 @@ def kernel_lacks(architecture: Architecture) -> str | None:
     last = architecture.layers[-1]
     if last.masked and last.gives_sequence:
         return "masked steps in the output"
-    if any(_is_turned_pair(architecture, node) for node in architecture.layers):
-        return "masked sequences of a pair whose first layer goes backwards"
     return None
 
 
-def _is_turned_pair(architecture: Architecture, node: PlacedLayer) -> bool:
-    """Whether it merges sequences that run against the time of their mask."""
-    merges = isinstance(node.layer, Merge) and node.masked and node.gives_sequence
-    return merges and architecture.layers[node.inputs[0]].go_backwards
-
-
-def _layer_code(node: PlacedLayer) -> LayerCode:
+def _layer_code(architecture: Architecture, node: PlacedLayer) -> LayerCode:
     layer: Any = node.layer
     recurrent = isinstance(layer, Recurrent)
-    inputs, states = (bool(np.any(rate)) for rate in _rates(node))
+    # A tuple counts as dropping whatever its rates, or a network's bits would hang on those of its neighbours.
+    inputs, states = (isinstance(rate, tuple) or rate > 0 for rate in _rates(node))
     skip = isinstance(layer, LinearSkip)
     # A merge heeds the mask where its two layers give zeros at masked steps.
     heeds = node.masked and (recurrent or (isinstance(layer, Merge) and node.gives_sequence))
@@ -66,7 +59,8 @@ def _layer_code(node: PlacedLayer) -> LayerCode:
         recurrent_activation=ACTIVATIONS.index(node.recurrent_activation),
         use_bias=getattr(layer, "use_bias", False),
         return_sequences=recurrent and node.gives_sequence,
-        go_backwards=node.go_backwards,
+        # A merge of sequences stands in the order of the first of them.
+        go_backwards=(architecture.layers[node.inputs[0]] if isinstance(layer, Merge) else node).go_backwards,
         reset_after=isinstance(layer, GRU) and layer.reset_after,
         mask=node.mask if heeds else -1,
         merge=MERGES.index(layer.mode) if isinstance(layer, Merge) else 0,
@@ -79,7 +73,7 @@ def _layer_code(node: PlacedLayer) -> LayerCode:
 
 def network_code(architecture: Architecture) -> NetworkCode:
     """The network in the kernel's words."""
-    codes = tuple(map(_layer_code, architecture.layers))
+    codes = tuple(_layer_code(architecture, node) for node in architecture.layers)
     for code, node in zip(codes, architecture.layers, strict=True):
         if isinstance(node.layer, LinearSkip):
             code.skip_steps = node.skip_features // architecture.features

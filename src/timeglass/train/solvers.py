@@ -32,6 +32,8 @@ _Made = TypeVar("_Made")
 def check_solver(solver: Solver, task: FitTask, networks: int, *, validation: bool) -> None:
     """An `OptionError` where the solver cannot train these networks on this task."""
     kind, weights = type(solver).__name__, task.architecture.weight_count
+    if weights == 0:
+        raise OptionError(f"{kind}: the networks have no weights to train: add a layer that has, such as Dense(1)")
     if drops(task.architecture):
         raise OptionError(
             f"{kind}: the networks have dropout, but this optimiser looks at one loss that stays the same from step to "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from timeglass.network.philox import shuffled_orders
 from timeglass.train.engine import Engine, FitTask, TrainingState
-from timeglass.train.engine_lanes import carries_samples
+from timeglass.train.engine_lanes import Carry, carries_samples
 from timeglass.types import Array
 
 __all__ = ["train_by_batch"]
@@ -51,7 +51,8 @@ def _batches(
     for batch in range(task.batches):
         before(batch)
         sizes = np.clip(counts - batch * size, 0, size)
-        for lanes, theirs in (("networks", ~samples), ("samples", samples)):
+        carries: list[tuple[Carry, NDArray[np.bool_]]] = [("networks", ~samples), ("samples", samples)]
+        for lanes, theirs in carries:
             rows = np.flatnonzero(theirs & (sizes > 0))
             if rows.size:
                 some, part = state.take(rows), _batch_task(task, rows, orders, batch * size, sizes[rows])

@@ -53,6 +53,10 @@ def carries_samples(task: FitTask, networks: int) -> NDArray[np.bool_]:
     return np.minimum(task.batch_size, task.counts_of(networks)) >= _SAMPLES_FROM
 
 
+def _carry_of(samples: NDArray[np.bool_]) -> Carry:
+    return "samples" if samples.all() else "networks"
+
+
 class _DivergedError(Exception):
     """Ends a fit in which a loss is not finite."""
 
@@ -156,7 +160,7 @@ class LanesEngine:
         if samples.any() and not samples.all():
             return self._fit_apart(task, state, samples, on_progress)
         state.slots = np.ascontiguousarray(state.slots)  # `take` gives them in another order
-        networks, carry = len(state.weights), CARRIES[int(samples.all())]
+        networks, carry = len(state.weights), _carry_of(samples)
         work = task.architecture.work * task.windows * task.epochs * -(-networks // LANES)
         most = thread_count()  # also where one will do: what TIMEGLASS_THREADS says is never passed over
         threads = self.threads or (most if work > _WORK_WORTH_A_THREAD else 1)
@@ -203,10 +207,12 @@ class LanesEngine:
         # Both are taken before either is trained, which moves the count of epochs on.
         parts = [(samples, state.take(samples), 0.0, share), (~samples, state.take(~samples), share, 1.0 - share)]
         for rows, some, begin, width in parts:
+
+            def tell(done: float, begin: float = begin, width: float = width) -> None:
+                on_progress(begin + done * width)
+
             try:
-                losses[rows] = self.fit(
-                    task.take(rows), some, lambda done, begin=begin, width=width: on_progress(begin + done * width)
-                )
+                losses[rows] = self.fit(task.take(rows), some, tell)
             finally:
                 state.put(rows, some)
         return losses

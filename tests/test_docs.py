@@ -10,6 +10,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import timeglass
@@ -20,15 +21,21 @@ PAGES = [page for folder in (".", "docs", "benchmarks") for page in sorted((ROOT
 MODULES = [m.name for m in pkgutil.walk_packages(timeglass.__path__, "timeglass.") if "libtimeglass" not in m.name]
 
 
-def test_the_readmes_python_prints_what_it_says() -> None:
-    blocks = re.findall(r"```python\n(.*?)```\s+```text\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == README.count("```python") == 3
+@pytest.mark.parametrize(
+    ("page", "count"),
+    [("README.md", 3), ("docs/how-a-recurrent-network-computes.md", 3), ("docs/how-a-recurrent-network-learns.md", 5)],
+)
+def test_the_pages_python_prints_what_it_says(page: str, count: int) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```\s+```text\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == text.count("```python") == count
     names: dict[str, object] = {}
-    for code, expected in blocks:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(code, "README.md", "exec"), names)
-        assert printed.getvalue() == expected
+    with np.printoptions():
+        for code, expected in blocks:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, page, "exec"), names)
+            assert printed.getvalue() == expected
 
 
 def test_the_readme_has_two_commands_and_the_first_early() -> None:

@@ -25,6 +25,7 @@ ROOMS = [
     "explain",
     "evaluate",
     "model",
+    "trace",
     "train",
     "network",
     "cells",

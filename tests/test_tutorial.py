@@ -13,6 +13,7 @@ import pytest
 
 from timeglass import OptionError
 from timeglass.tutorial import create_RNN, get_train_test, get_XY, plot_result, print_error, sunspots_url
+from timeglass.tutorial.walk import walk
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "sunspots_tutorial.py"
 
@@ -96,3 +97,27 @@ def test_the_program_runs_with_keras_by_changing_import_lines_only(tmp_path: Pat
     source = EXAMPLE.read_text(encoding="utf-8")
     assert source.count(ours) == 1
     check_program(source.replace(ours, theirs), tmp_path)
+
+
+# The walk through the first part
+
+
+def test_the_walk_works_the_network_out_by_hand(timeglass):
+    done = timeglass("tutorial")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  wh    0.86981213   −0.49338293  from the hidden units to themselves" in done.stdout
+    assert "  h3[1] = 3·(−1.2369) + ((−0.074714)·(−0.49338) + (−3.6419)·0.86981) + 0 = −6.8417" in done.stdout
+    assert "  o3[0] = (−1.302)·(−0.4636) + (−6.8417)·0.65384 + 0 = −3.8698" in done.stdout
+    apart = [float(found) for found in re.findall(r"([0-9.e-]+) apart", done.stdout)]
+    assert len(apart) == 2
+    assert max(apart) < 1e-6
+    slopes = re.findall(r"dwh\[.,.\] = .* = (\S+), by nudging the weight (\S+)", done.stdout)
+    assert len(slopes) == 4
+    for shares, nudged in slopes:
+        one, other = (float(value.replace("−", "-")) for value in (shares, nudged))
+        assert abs(one - other) <= 1e-5 * abs(one)
+
+
+def test_the_walk_keeps_to_the_width_of_the_terminal():
+    lines = list(walk(width=60))
+    assert max(len(line) for line in lines if line.startswith(("  h", "  o"))) <= 60

@@ -56,17 +56,20 @@ def forward(run: Run, x: Array) -> Values:
     return {name: np.stack(from_start.get(name, []) + [step[name] for step in steps]) for name in steps[0]}
 
 
-def backward(run: Run, dh: Array, x: Array, values: Values) -> tuple[Array, Weights]:
+def backward(run: Run, dh: Array, x: Array, values: Values, record: Values | None = None) -> tuple[Array, Weights]:
     """Dx (T, …, N, F), in time's order, and the sums over time of dwx, dwh, dbh.
 
     dh (T, …, N, H), in the order in which the states come about, is what the output asks of each h_1 … h_T by itself;
     what a step owes to the steps after it is added here.
+
+    `record` is given every step's own part, in that order: the derivatives by the state (dh, dc), by the input (dx), by
+    what the activations are applied to (dz), and its shares of dwx, dwh, dbh.
     """
     x, mask = run.in_its_order(x), None if run.mask is None else run.in_its_order(run.mask)
     state = run.cell.state
     d = {name: np.zeros_like(dh[0]) for name in state}
     dw = Weights(*(np.zeros_like(array) for array in run.w))
-    dx = []
+    dx, recorded = [], []
     for t in reversed(range(len(x))):
         past = {name: values[name][t] for name in state}
         now = {name: array[t + 1] if name in past else array[t] for name, array in values.items()}
@@ -76,4 +79,10 @@ def backward(run: Run, dh: Array, x: Array, values: Values) -> tuple[Array, Weig
         d = d_past if mask is None else {name: np.where(mask[t], d_past[name], d[name]) for name in state}
         dw = Weights(*(total + part for total, part in zip(dw, share, strict=True)))
         dx.append(dx_t)
+        if record is not None:
+            # What a step adds to the bias is the sum of its dz over the windows, here one in each network.
+            own = {f"d{name}": array for name, array in (asked | share._asdict()).items()}
+            recorded.append(own | {"dx": dx_t, "dz": share.bh[..., :1, :]})
+    if record is not None:
+        record |= {name: np.stack([step[name] for step in recorded[::-1]]) for name in recorded[0]}
     return run.in_its_order(np.stack(dx[::-1])), dw

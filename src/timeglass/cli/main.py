@@ -15,6 +15,7 @@ import click
 from timeglass import __version__
 from timeglass.cli.info import info
 from timeglass.cli.sunspots import sunspots
+from timeglass.cli.tutorial import tutorial
 from timeglass.errors import TimeglassError
 
 __all__ = ["cli", "main"]
@@ -28,6 +29,7 @@ def cli() -> None:
 
 cli.add_command(info)
 cli.add_command(sunspots)
+cli.add_command(tutorial)
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -27,6 +27,8 @@ from timeglass.network.dropout import check_rates
 from timeglass.network.initializers import initial_weights
 from timeglass.network.layers import Input, Layer
 from timeglass.network.philox import check_seed
+from timeglass.trace.recording import record
+from timeglass.trace.trace import Trace
 from timeglass.train.engine import Engine, FitTask, OnProgress, TrainingState
 from timeglass.train.engines import engine_of
 from timeglass.train.losses import Loss
@@ -338,6 +340,29 @@ class Sequential:
             lengths = [windows.shape[1]] * self.networks if counts is None else counts.tolist()
             return [row[:length] for row, length in zip(forecasts, lengths, strict=True)]
         return forecasts[0] if self.networks == 1 else forecasts
+
+    def trace(self, x: Any, y: Any = None, *, network: int = 0) -> Trace:
+        """Every named array of one network's way over windows x (N, T, F), and with targets y of the way back.
+
+        Computed by the definition in float64; `engine` of the trace says so. With y the network must be compiled: the
+        arrays of the way back are the derivatives of the mean of its loss, without L2.
+
+        >>> from timeglass.network.layers import Dense, SimpleRNN
+        >>> model = Sequential([SimpleRNN(2, "linear", input_shape=(3, 1)), Dense(1)], seed=0)
+        >>> model.trace([[[1.0], [2.0], [3.0]]])["simple_rnn.h"].shape
+        (1, 3, 2)
+        """
+        shape = self._shape_for(x, targets=y is not None)
+        if not 0 <= whole("trace network", network, 0) < self.networks:
+            raise OptionError(f"trace network: expected 0 to {self.networks - 1}, got {network}")
+        weights = self.training_state.weights[network]
+        data = None if y is None else data_of(shape, x, y)
+        windows, counts = (data.x, data.counts) if data is not None else windows_of(shape, x)
+        targets = None if data is None else data.y
+        if windows.ndim == 4:  # a set of windows for each network
+            own = slice(None if counts is None else int(counts[network]))
+            windows, targets = windows[network, own], None if targets is None else targets[network, own]
+        return record(self.architecture, weights, windows, targets, None if y is None else self._settings().loss)
 
     def evaluate(self, x: Any, y: Any, *, sample_weight: Any = None, verbose: int | str = "auto") -> Any:
         """The loss over windows x (N, T, F) with targets y (N, K), as in training: a number, or (L,) where L > 1."""

@@ -15,16 +15,19 @@ from timeglass.network.dropout import INPUTS, STATE, Masks
 from timeglass.network.operations import OPERATIONS, Task
 from timeglass.types import Array
 
-__all__ = ["backward", "forward", "output", "step_mask"]
+__all__ = ["backward", "forward", "output", "state_backward", "step_mask"]
 
 
-def _task(architecture: Architecture, index: int, weights: Values, values: list[Values], masks: Masks | None) -> Task:
+def _task(
+    architecture: Architecture, index: int, weights: Values, values: list[Values], masks: Masks | None,
+    record: Values | None = None,
+) -> Task:  # fmt: skip
     """The work of one node, with what the nodes that it reads have given."""
     node, kept = architecture.layers[index], masks or {}
     # A Masking node makes its mask, the others that have one are given it.
     mask = values[node.mask]["mask"] if node.masked and node.mask != index else None
     given = [values[source]["y"] for source in node.inputs]
-    return Task(node, weights, given, mask, kept.get((index, INPUTS)), kept.get((index, STATE)))
+    return Task(node, weights, given, mask, kept.get((index, INPUTS)), kept.get((index, STATE)), record)
 
 
 def forward(architecture: Architecture, weights: Array, x: Array, masks: Masks | None = None) -> list[Values]:
@@ -66,21 +69,44 @@ def step_mask(architecture: Architecture, values: list[Values]) -> NDArray[np.bo
 
 
 def backward(
-    architecture: Architecture, weights: Array, values: list[Values], dy: Array, masks: Masks | None = None
+    architecture: Architecture,
+    weights: Array,
+    values: list[Values],
+    dy: Array,
+    masks: Masks | None = None,
+    record: list[Values] | None = None,
 ) -> Array:
     """The gradient (L, P), given dy: the loss's derivative by the network's output, shaped as `output` gives it.
 
-    `values` and `masks` are those of the forward pass.
+    `values` and `masks` are those of the forward pass. `record` has a place for each node, which is given all arrays of
+    its way back, and a last one, which is given `dy`, the derivative by the window (T, L, N, F); that asks for N = 1,
+    one window in each network.
     """
     gradient = np.zeros_like(weights)
     nodes, split, shares = architecture.layers, architecture.split(weights), architecture.split(gradient)
     d: list[Array | float] = [0.0] * len(values)  # by each node's y, summed over the nodes that read it
     d[len(nodes) - 1] = np.moveaxis(dy, -2, 0) if nodes[-1].gives_sequence else dy[None]
     for index in reversed(range(len(nodes))):
-        task = _task(architecture, index, split[index], values, masks)
+        task = _task(architecture, index, split[index], values, masks, None if record is None else record[index])
         dgiven, dweights = OPERATIONS[task.node.layer.kind].backward(task, values[index], np.asarray(d[index]))
         for source, share in zip(task.node.inputs, dgiven, strict=True):
             d[source] = d[source] + share
         for name, array in shares[index].items():
             array[...] = dweights[name].reshape(array.shape)
+    if record is not None:
+        record[len(nodes)]["dy"] = np.asarray(d[len(nodes)])
     return gradient
+
+
+def state_backward(architecture: Architecture, index: int, weights: Array, values: list[Values], dh: Array) -> Array:
+    """The derivatives (T, L, N, H) by the states h_1 … h_T of a recurrent node, given dh (L, N, H) by its last alone.
+
+    In the order in which the states come about; N = 1.
+    """
+    record: Values = {}
+    node = architecture.layers[index]
+    task = _task(architecture, index, architecture.split(weights)[index], values, None, record)
+    dy = np.zeros((node.time_steps if node.gives_sequence else 1, *dh.shape), dtype=dh.dtype)
+    dy[0 if node.turned else -1] = dh
+    OPERATIONS[node.layer.kind].backward(task, values[index], dy)
+    return np.asarray(record["dh"])

@@ -38,6 +38,7 @@ class Task:
     mask: Array | None  # (T, L or 1, N, 1): true where a step counts
     inputs_kept: Array | None  # dropout's factors, (L, N, E)
     state_kept: Array | None  # (L, N, H)
+    record: Values | None = None  # is given every array of the way back, where each window has its own network
 
 
 class Operation(NamedTuple):
@@ -94,7 +95,7 @@ def _recurrent_backward(task: Task, values: Values, dy: Array) -> Shares:
     dh = np.zeros_like(values["h"][1:])
     dh[len(dh) - len(dy) :] = dy
     values = {name: array for name, array in values.items() if name != "y"}
-    dx, dw = through_time.backward(run, dh, _kept_inputs(task), values)
+    dx, dw = through_time.backward(run, dh, _kept_inputs(task), values, task.record)
     dx = dx if task.inputs_kept is None else dx * task.inputs_kept
     return [dx], dw._asdict()
 
@@ -110,6 +111,8 @@ def _dense(task: Task) -> Values:
 def _dense_backward(task: Task, values: Values, dy: Array) -> Shares:
     f = ACTIVATIONS[task.node.activation]
     dx, dw = dense.step_backward(dy, task.given[0], values, _dense_weights(task), f)
+    if task.record is not None:
+        task.record.update({"dy": dy, "dz": dw.by, "dx": dx, "dwy": dw.wy, "dby": dw.by})
     return [dx], {"wy": dw.wy.sum(axis=0), "by": dw.by.sum(axis=0)}
 
 
@@ -184,6 +187,8 @@ def _linear_skip_backward(task: Task, values: Values, dy: Array) -> Shares:
     dwindow = np.zeros((dflat.shape[1], windows, steps * features), dtype=dy.dtype)
     dwindow[..., -task.node.skip_features :] = dflat[0]
     dwindow = np.moveaxis(dwindow.reshape(-1, windows, steps, features), -2, 0)
+    if task.record is not None:
+        task.record.update({"dy": dy, "dwy": dw.wy, "dby": dw.by})
     return [dy, dwindow], {"wy": dw.wy[0], "by": dw.by[0]}
 
 

@@ -1,0 +1,71 @@
+"""What each number of a window moved the forecast by: shares that add up to the forecast less a baseline's.
+
+Integrated gradients (M. Sundararajan, A. Taly, Q. Yan, "Axiomatic attribution for deep networks", ICML 2017) along the
+straight line from the baseline to the window, by Gauss and Legendre's rule: exact for linear networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from timeglass.errors import ShapeError
+from timeglass.explain.memory import window_jacobian
+from timeglass.network import chain
+from timeglass.trace.trace import Trace
+from timeglass.types import Array
+
+__all__ = ["Attribution", "attribute"]
+
+_MOST_POINTS = 512
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Shares of each number of each window in each of its forecasts."""
+
+    shares: Array  # (N, K, T, F)
+    forecasts: Array  # (N, K)
+    baseline: Array  # (N, K): the forecasts for the baseline
+    points: int  # of the integration rule
+
+    @property
+    def gap(self) -> float:
+        """The largest difference between a sum of shares and what the forecast differs by: what the rule misses."""
+        return float(np.abs(self.shares.sum(axis=(2, 3)) - (self.forecasts - self.baseline)).max())
+
+
+def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float = 1e-9) -> Attribution:
+    """The shares of a trace's windows, from a baseline window: one number, (T, F), or (N, T, F).
+
+    Points are doubled until the shares add up within `tolerance` of the forecasts' size, or there are 512 of them;
+    `Attribution.gap` says what is left.
+    """
+    x = trace["x"]
+    try:
+        start = np.broadcast_to(np.asarray(baseline, dtype=np.float64), x.shape)
+    except ValueError:
+        raise ShapeError(
+            f"attribute baseline: expected a number or shape {x.shape[1:]}, got {np.shape(baseline)}"
+        ) from None
+    forecasts, from_start = _forecasts(trace, x), _forecasts(trace, start)
+    size = max(1.0, float(np.abs(forecasts - from_start).max()))
+    points = 4
+    while True:
+        places, weights = np.polynomial.legendre.leggauss(points)
+        slopes = sum(
+            weight / 2 * window_jacobian(trace, start + (place + 1) / 2 * (x - start))
+            for place, weight in zip(places, weights, strict=True)
+        )
+        found = Attribution(slopes * (x - start)[:, None], forecasts, from_start, points)
+        if found.gap <= tolerance * size or points >= _MOST_POINTS:
+            return found
+        points *= 2
+
+
+def _forecasts(trace: Trace, x: Array) -> Array:
+    """(N, K), in float64."""
+    weights = np.concatenate([array.ravel() for own in trace.weights for array in own.values()])
+    values = chain.forward(trace.architecture, weights[None], x[None])
+    return chain.output(trace.architecture, values)[0].reshape(len(x), -1)

@@ -1,0 +1,96 @@
+"""How far a gradient reaches back in time: the norms of ∂loss/∂h_t and of ∂h_T/∂h_t, and what they say.
+
+Y. Bengio, P. Simard, P. Frasconi, "Learning long-term dependencies with gradient descent is difficult", IEEE
+Transactions on Neural Networks 5, 1994; R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent
+neural networks", ICML 2013.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from timeglass.errors import OptionError
+from timeglass.network import chain
+from timeglass.network.architecture import Architecture
+from timeglass.trace.trace import Trace
+from timeglass.types import Array
+
+__all__ = ["GradientFlow", "gradient_flow", "state_jacobians"]
+
+# A gradient that is a thousandth, or a thousand times, of what it was at the last step.
+_VANISHED, _EXPLODED = 1e-3, 1e3
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """Of one recurrent layer; step t of T, means over the windows."""
+
+    layer: str
+    loss_norms: Array | None  # (T,): |∂loss/∂h_t| with all that flows back into it; None without targets
+    state_norms: Array  # (T,): the spectral norm of ∂h_T/∂h_t, 1 at t = T
+
+    @property
+    def vanished(self) -> int:
+        """How many of the first steps have ∂h_T/∂h_t below a thousandth."""
+        return int((self.state_norms < _VANISHED).sum())
+
+    @property
+    def exploded(self) -> bool:
+        """Whether ∂h_T/∂h_t exceeds a thousand somewhere."""
+        return bool((self.state_norms > _EXPLODED).any())
+
+    @property
+    def verdict(self) -> str:
+        """One plain sentence."""
+        steps, first = len(self.state_norms), self.state_norms[0]
+        if self.exploded:
+            grown = f"{self.state_norms.max():.2g}"
+            return f"{self.layer}: the gradient explodes: over {steps} steps it grows to {grown} times"
+        if self.vanished:
+            few = f"{self.vanished} of {steps} steps have less than a thousandth of it"
+            return f"{self.layer}: the gradient vanishes: {few}"
+        return f"{self.layer}: the gradient reaches the first of {steps} steps, {first:.2g} times that of the last"
+
+
+def gradient_flow(trace: Trace, layer: str | None = None) -> GradientFlow:
+    """Of one recurrent layer of a trace, the first unless named; with the loss's gradient where it had targets."""
+    index = _recurrent(trace.architecture, layer)
+    node = trace.architecture.layers[index]
+    norms = np.linalg.norm(state_jacobians(trace, node.name), ord=2, axis=(-2, -1)).mean(axis=0)
+    losses = None
+    if trace.losses is not None:
+        losses = np.linalg.norm(trace[f"{node.name}.dh"], axis=-1).mean(axis=0)
+    return GradientFlow(node.name, losses, norms)
+
+
+def state_jacobians(trace: Trace, layer: str | None = None) -> Array:
+    """∂h_T/∂h_t (N, T, H, H) for each window and step, rows of h_T, columns of h_t.
+
+    T stands for the last state that came about, which in a layer that goes backwards is the first step's.
+    """
+    index = _recurrent(trace.architecture, layer)
+    node = trace.architecture.layers[index]
+    windows, units = trace.windows, node.units
+    weights = np.concatenate([array.ravel() for own in trace.weights for array in own.values()])
+    # Each window and each unit of h_T has a network of its own, so that all derivatives come from one way back.
+    copies = np.repeat(weights[None], windows * units, axis=0)
+    alone = np.repeat(trace["x"], units, axis=0)[:, None]
+    values = chain.forward(trace.architecture, copies, alone)
+    dh = np.tile(np.eye(units), (windows, 1))[:, None]  # (N · H, 1, H)
+    found = chain.state_backward(trace.architecture, index, copies, values, dh)[:, :, 0]  # (T, N · H, H)
+    found = found[::-1] if node.go_backwards else found
+    return np.moveaxis(found.reshape(node.time_steps, windows, units, units), 0, 1)
+
+
+def _recurrent(architecture: Architecture, layer: str | None) -> int:
+    """The index of that recurrent node, or of the first."""
+    known = {node.name: index for index, node in enumerate(architecture.layers) if node.recurrent}
+    if not known:
+        raise OptionError("this network has no recurrent layer, and so no time for a gradient to flow through")
+    if layer is None:
+        return next(iter(known.values()))
+    if layer not in known:
+        raise OptionError(f"layer {layer}: the recurrent layers of this network are {', '.join(known)}")
+    return known[layer]

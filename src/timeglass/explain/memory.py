@@ -1,0 +1,99 @@
+"""How much of its past a network uses: how far back a change of the window still moves the forecast, and what its
+recurrent weights and states say of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, log, prod
+
+import numpy as np
+
+from timeglass.errors import OptionError
+from timeglass.network import chain
+from timeglass.network.layers import SimpleRNN
+from timeglass.trace.trace import Trace
+from timeglass.types import Array
+
+__all__ = ["LayerStates", "Memory", "layer_states", "memory", "window_jacobian"]
+
+_SHARE = 0.9  # of the sensitivity, within the effective memory
+_SATURATED = 0.98  # of a unit whose range is -1 … 1, or 0 … 1
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How the forecast hangs on each step of the window, as a mean over windows and outputs."""
+
+    curve: Array  # (T,): |∂y/∂x| of the step so many before the last: curve[0] is the last one's
+
+    @property
+    def steps(self) -> int:
+        """The effective memory: the last so many steps have nine tenths of the sensitivity; 0 where there is none."""
+        total = self.curve.sum()
+        return int(np.searchsorted(np.cumsum(self.curve), _SHARE * total * (1 - 1e-12)) + 1) if total > 0 else 0
+
+
+@dataclass(frozen=True)
+class LayerStates:
+    """What a recurrent layer's weights and states say of its memory."""
+
+    layer: str
+    eigenvalues: Array | None  # (H,) complex: of wh, largest first; None for gated layers, whose gates decide
+    saturated: float  # share of all states beyond ± 0.98
+    dead: tuple[int, ...]  # units that never move over these windows
+
+    @property
+    def spectral_radius(self) -> float | None:
+        """The size of wh's largest eigenvalue."""
+        return None if self.eigenvalues is None else float(np.abs(self.eigenvalues[0]))
+
+    @property
+    def half_life(self) -> float | None:
+        """Steps after which a linear network with this wh has forgotten half of a state; infinite from radius 1 on."""
+        radius = self.spectral_radius
+        if radius is None or radius == 0:
+            return None if radius is None else 0.0
+        return inf if radius >= 1 else log(0.5) / log(radius)
+
+
+def window_jacobian(trace: Trace, x: Array | None = None) -> Array:
+    """∂y/∂x (N, K, T, F): of each output of each window by each number of it; at windows x (N, T, F) instead, if given.
+
+    A network that gives sequences has K = T · units outputs.
+    """
+    windows = trace["x"] if x is None else np.asarray(x, dtype=np.float64)
+    outputs = prod(trace.architecture.output_shape)
+    weights = np.concatenate([array.ravel() for own in trace.weights for array in own.values()])
+    # Each window and output has a network of its own.
+    copies = np.repeat(weights[None], len(windows) * outputs, axis=0)
+    values = chain.forward(trace.architecture, copies, np.repeat(windows, outputs, axis=0)[:, None])
+    dy = np.tile(np.eye(outputs), (len(windows), 1)).reshape(len(copies), 1, *trace.architecture.output_shape)
+    record: list[dict[str, Array]] = [{} for _ in values]
+    chain.backward(trace.architecture, copies, values, dy, record=record)
+    found = np.broadcast_to(record[-1]["dy"][:, :, 0], (windows.shape[1], len(copies), windows.shape[2]))
+    return np.moveaxis(found, 0, 1).reshape(len(windows), outputs, *windows.shape[1:])
+
+
+def memory(trace: Trace) -> Memory:
+    """The curve of a trace's windows, and the effective memory."""
+    sizes = np.abs(window_jacobian(trace)).sum(axis=-1).mean(axis=(0, 1))  # (T,)
+    return Memory(sizes[::-1].copy())
+
+
+def layer_states(trace: Trace, layer: str) -> LayerStates:
+    """Of one recurrent layer of a trace."""
+    nodes = trace.architecture.layers
+    known = {node.name: index for index, node in enumerate(nodes) if node.recurrent}
+    if layer not in known:
+        raise OptionError(f"layer {layer}: the recurrent layers of this network are {', '.join(known) or 'none'}")
+    node, weights = nodes[known[layer]], trace.weights[known[layer]]
+    eigenvalues = None
+    if isinstance(node.layer, SimpleRNN):
+        found = np.linalg.eigvals(weights["wh"]).astype(complex)
+        eigenvalues = found[np.argsort(-np.abs(found), kind="stable")]
+    h = trace[f"{layer}.h"]
+    still = np.ptp(h, axis=(0, 1)) == 0 if trace.windows * node.time_steps > 1 else np.zeros(node.units, dtype=bool)
+    return LayerStates(
+        layer, eigenvalues, float((np.abs(h) > _SATURATED).mean()), tuple(np.flatnonzero(still).tolist())
+    )

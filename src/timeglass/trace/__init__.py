@@ -1,0 +1,1 @@
+"""Every named array of a forecast, forward and backward."""

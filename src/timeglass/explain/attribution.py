@@ -66,6 +66,5 @@ def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float =
 
 def _forecasts(trace: Trace, x: Array) -> Array:
     """(N, K), in float64."""
-    weights = np.concatenate([array.ravel() for own in trace.weights for array in own.values()])
-    values = chain.forward(trace.architecture, weights[None], x[None])
+    values = chain.forward(trace.architecture, trace.weight_row[None], x[None])
     return chain.output(trace.architecture, values)[0].reshape(len(x), -1)

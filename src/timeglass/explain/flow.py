@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timeglass.errors import OptionError
 from timeglass.network import chain
-from timeglass.network.architecture import Architecture
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
 
@@ -56,7 +54,7 @@ class GradientFlow:
 
 def gradient_flow(trace: Trace, layer: str | None = None) -> GradientFlow:
     """Of one recurrent layer of a trace, the first unless named; with the loss's gradient where it had targets."""
-    index = _recurrent(trace.architecture, layer)
+    index = trace.recurrent(layer)
     node = trace.architecture.layers[index]
     norms = np.linalg.norm(state_jacobians(trace, node.name), ord=2, axis=(-2, -1)).mean(axis=0)
     losses = None
@@ -70,27 +68,14 @@ def state_jacobians(trace: Trace, layer: str | None = None) -> Array:
 
     T stands for the last state that came about, which in a layer that goes backwards is the first step's.
     """
-    index = _recurrent(trace.architecture, layer)
+    index = trace.recurrent(layer)
     node = trace.architecture.layers[index]
     windows, units = trace.windows, node.units
-    weights = np.concatenate([array.ravel() for own in trace.weights for array in own.values()])
     # Each window and each unit of h_T has a network of its own, so that all derivatives come from one way back.
-    copies = np.repeat(weights[None], windows * units, axis=0)
+    copies = np.repeat(trace.weight_row[None], windows * units, axis=0)
     alone = np.repeat(trace["x"], units, axis=0)[:, None]
     values = chain.forward(trace.architecture, copies, alone)
     dh = np.tile(np.eye(units), (windows, 1))[:, None]  # (N · H, 1, H)
     found = chain.state_backward(trace.architecture, index, copies, values, dh)[:, :, 0]  # (T, N · H, H)
     found = found[::-1] if node.go_backwards else found
     return np.moveaxis(found.reshape(node.time_steps, windows, units, units), 0, 1)
-
-
-def _recurrent(architecture: Architecture, layer: str | None) -> int:
-    """The index of that recurrent node, or of the first."""
-    known = {node.name: index for index, node in enumerate(architecture.layers) if node.recurrent}
-    if not known:
-        raise OptionError("this network has no recurrent layer, and so no time for a gradient to flow through")
-    if layer is None:
-        return next(iter(known.values()))
-    if layer not in known:
-        raise OptionError(f"layer {layer}: the recurrent layers of this network are {', '.join(known)}")
-    return known[layer]

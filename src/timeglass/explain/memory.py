@@ -9,7 +9,6 @@ from math import inf, log, prod
 
 import numpy as np
 
-from timeglass.errors import OptionError
 from timeglass.network import chain
 from timeglass.network.layers import SimpleRNN
 from timeglass.trace.trace import Trace
@@ -64,9 +63,8 @@ def window_jacobian(trace: Trace, x: Array | None = None) -> Array:
     """
     windows = trace["x"] if x is None else np.asarray(x, dtype=np.float64)
     outputs = prod(trace.architecture.output_shape)
-    weights = np.concatenate([array.ravel() for own in trace.weights for array in own.values()])
     # Each window and output has a network of its own.
-    copies = np.repeat(weights[None], len(windows) * outputs, axis=0)
+    copies = np.repeat(trace.weight_row[None], len(windows) * outputs, axis=0)
     values = chain.forward(trace.architecture, copies, np.repeat(windows, outputs, axis=0)[:, None])
     dy = np.tile(np.eye(outputs), (len(windows), 1)).reshape(len(copies), 1, *trace.architecture.output_shape)
     record: list[dict[str, Array]] = [{} for _ in values]
@@ -83,11 +81,8 @@ def memory(trace: Trace) -> Memory:
 
 def layer_states(trace: Trace, layer: str) -> LayerStates:
     """Of one recurrent layer of a trace."""
-    nodes = trace.architecture.layers
-    known = {node.name: index for index, node in enumerate(nodes) if node.recurrent}
-    if layer not in known:
-        raise OptionError(f"layer {layer}: the recurrent layers of this network are {', '.join(known) or 'none'}")
-    node, weights = nodes[known[layer]], trace.weights[known[layer]]
+    index = trace.recurrent(layer)
+    node, weights = trace.architecture.layers[index], trace.weights[index]
     eigenvalues = None
     if isinstance(node.layer, SimpleRNN):
         found = np.linalg.eigvals(weights["wh"]).astype(complex)

@@ -59,6 +59,20 @@ class Trace:
         """What a node gives those that read it, (N, T, H) or (N, H); -1 is the window itself."""
         return self.given[node]
 
+    @property
+    def weight_row(self) -> Array:
+        """All weights (P,), as the network keeps them."""
+        return np.concatenate([array.ravel() for own in self.weights for array in own.values()])
+
+    def recurrent(self, layer: str | None = None) -> int:
+        """The node of that recurrent layer, or of the first; an `OptionError` names those that there are."""
+        known = {node.name: index for index, node in enumerate(self.architecture.layers) if node.recurrent}
+        if not known:
+            raise OptionError("this network has no recurrent layer, and so no states")
+        if layer is not None and layer not in known:
+            raise OptionError(f"layer {layer}: the recurrent layers of this network are {', '.join(known)}")
+        return known[layer] if layer is not None else next(iter(known.values()))
+
     def step_counts(self, masking: int) -> Array:
         """(N, T): which steps the mask of that node lets count."""
         return self.arrays[f"{self.architecture.layers[masking].name}.mask"]

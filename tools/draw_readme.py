@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from timeglass.explain.equations import Call, Equation, Product, Sum
 from timeglass.tutorial import JobOptions, JobResult, plan_job, run_job
 
 TARGET = Path(__file__).parents[1] / "docs" / "forecast.png"
@@ -27,12 +28,13 @@ def cell_lines(result: JobResult) -> list[str]:
         h = np.tanh(x * wx[0] + h @ wh + bh)
         lines.append(f"x{t:<2} = {x:.4f}   h{t:<2} = ({', '.join(f'{value:+.4f}' for value in h)})")
     z = h @ wy[:, 0] + by[0]
-    products = " ".join(f"{'+' if a >= 0 else '−'} {abs(a):.4f}·{b:.4f}" for a, b in zip(h, wy[:, 0], strict=True))
+    terms = (*(Product((float(a), float(b))) for a, b in zip(h, wy[:, 0], strict=True)), float(by[0]))
+    output = Equation("ŷ", None, 0, Call("tanh", Sum(terms)), float(np.tanh(z))).text(4)
     scaler = result.plan.scaler
     return [
         *lines,
         "",
-        f"ŷ = tanh({products.removeprefix('+ ')} {by[0]:+.4f})",
+        output.removeprefix("ŷ[0] ").rpartition(" = ")[0].replace("=", "ŷ =", 1),
         f"  = tanh({z:.4f})",
         f"  = {np.tanh(z):.6f}                  by hand",
         f"    {result.proof.network[network, -1, 0]:.6f}                  from the compiled network",

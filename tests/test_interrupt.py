@@ -12,7 +12,9 @@ import time
 import numpy as np
 import pytest
 
+from timeglass.errors import OptionError
 from timeglass.model.callbacks import Callback, LambdaCallback
+from timeglass.model.checkpoint import Checkpoint
 from timeglass.model.sequential import Sequential
 from timeglass.network.layers import Dense, SimpleRNN
 from timeglass.train.optimizers import SGD
@@ -164,3 +166,30 @@ def test_a_real_signal_ends_a_fit_in_a_fifth_of_a_second_with_the_best_weights(e
     options = {"epochs": RECORDS, "batch_size": 4, "validation_split": split}
     model.fit(*data_for(model), callbacks=[LambdaCallback(on_epoch_end=look)], **options)
     assert found.all()
+
+
+def test_the_same_model_goes_on_after_an_interruption_and_starts_no_other_fit(tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(20, 4, 1)).astype(np.float32), np.ones((20, 1), dtype=np.float32)
+
+    def made() -> Sequential:
+        model = Sequential([SimpleRNN(3, input_shape=(4, 1)), Dense(1)], seed=0)
+        model.compile("adam", "mse")
+        return model
+
+    def stop(epoch: int, _logs: object) -> None:
+        if epoch == 4:
+            raise KeyboardInterrupt
+
+    whole, broken = made(), made()
+    whole.fit(x, y, epochs=9)
+    point = tmp_path / "point"
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit(x, y, epochs=9, callbacks=[Checkpoint(point), LambdaCallback(on_epoch_end=stop)])
+    done = broken.fit(x, y, epochs=9, callbacks=[Checkpoint(point)])
+    assert done.params["resumed"] == 4
+    assert broken.weights.tobytes() == whole.weights.tobytes()
+    # A further fit is another one, and so is one from other weights.
+    for other in (broken, made()):
+        other.weights = other.weights + np.float32(0.5)
+        with pytest.raises(OptionError, match="weights at the start differs"):
+            other.fit(x, y, epochs=9, callbacks=[Checkpoint(point)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +15,28 @@ from timeglass.types import Array
 if TYPE_CHECKING:
     from timeglass.model.sequential import Sequential
 
-__all__ = ["Fingerprint", "differences", "fingerprint_of"]
+__all__ = ["Fingerprint", "Interrupted", "differences", "digest", "fingerprint_of"]
 
 Fingerprint = dict[str, str]
 
 _MOST_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A fit that ended early: who fits the same model again, weights untouched, goes on with it."""
+
+    left: str  # digest of the weights that it left
+    start: str  # and of those that it began with
+    epochs: int  # trained before it
+
+
+def _start_of(model: Sequential) -> tuple[str, int]:
+    """The digest of the weights with which the fit began, and the epochs trained before."""
+    here, ended = digest(model.training_state.weights), model.interrupted
+    if ended is not None and ended.left == here:
+        return ended.start, ended.epochs
+    return here, model.training_state.epochs
 
 
 def fingerprint_of(
@@ -27,10 +45,11 @@ def fingerprint_of(
     """By name, as text: the network, the settings and digests of the data."""
     lines = {"input shape": f"{(task.architecture.time_steps, task.architecture.features)}"}
     lines |= {f"layer {i}": repr(layer) for i, layer in enumerate(model.layers)}
+    start, epochs = _start_of(model)
     lines |= {
         "networks": str(model.networks),
-        "epochs before": str(model.training_state.epochs),
-        "weights at the start": _digest(model.training_state.weights),
+        "epochs before": str(epochs),
+        "weights at the start": start,
         "seed": str(model.seed),
         "engine": engine.name,
         "lanes": str(task.lanes),
@@ -44,11 +63,11 @@ def fingerprint_of(
     training = Data(task.x, task.y, task.counts, task.sample_weight)
     for words, data in (("", training), ("validation ", validation)):
         arrays = {"x": None, "y": None, "counts": None, "sample_weight": None} if data is None else vars(data)
-        lines |= {words + name: _digest(array) for name, array in arrays.items()}
+        lines |= {words + name: digest(array) for name, array in arrays.items()}
     return lines
 
 
-def _digest(array: Array | None) -> str:
+def digest(array: Array | None) -> str:
     """The shape, and what no other numbers have."""
     if array is None:
         return "none"

@@ -16,6 +16,7 @@ from timeglass.model.checks import flag, one_of, whole
 from timeglass.model.compiled import Compiled
 from timeglass.model.data import Shape, data_of, is_series_list, windows_of
 from timeglass.model.evaluation import data_losses
+from timeglass.model.fingerprint import Interrupted
 from timeglass.model.fitting import batch_size_of, check_epochs, check_size, sorted_callbacks, split_data
 from timeglass.model.history import History
 from timeglass.model.report import Reporter, check_verbose
@@ -73,6 +74,7 @@ class Sequential:
         self._architecture: Architecture | None = None
         self._state: TrainingState | None = None
         self._compiled: Compiled | None = None
+        self.interrupted: Interrupted | None = None  # the fit with a checkpoint that ended early
         self.stopped: NDArray[np.bool_] = np.zeros(self.networks, dtype=np.bool_)  # (L,): as stop_training says
         if layers is not None and not isinstance(layers, Iterable):
             raise OptionError(f"Sequential layers: expected a list, got {layers!r}: put it in brackets")

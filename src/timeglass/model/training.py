@@ -20,7 +20,7 @@ from timeglass.model.callbacks import Callbacks, Logs
 from timeglass.model.checkpoint import Checkpoint, Saved
 from timeglass.model.data import Data
 from timeglass.model.evaluation import data_losses
-from timeglass.model.fingerprint import Fingerprint, fingerprint_of
+from timeglass.model.fingerprint import Fingerprint, Interrupted, digest, fingerprint_of
 from timeglass.model.history import Columns, History, rows_of
 from timeglass.model.report import Reporter
 from timeglass.train.engine import Engine, FitTask, TrainingState
@@ -115,6 +115,10 @@ class Training:
         weights[lost] = self.start[lost]
         # The optimiser may stand at different steps in different networks: it starts afresh.
         self.model.training_state = TrainingState(weights)
+        if self.checkpoint is not None:
+            lines = self._fingerprint()
+            start, epochs = lines["weights at the start"], int(lines["epochs before"])
+            self.model.interrupted = Interrupted(digest(weights), start, epochs)
 
     # Epoch after epoch
 

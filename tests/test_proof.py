@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from live import live_keras
-from networks import DROPPING, NETWORKS
 
-from timeglass import Dense, Input, OptionError, Sequential, ShapeError, SimpleRNN
-from timeglass.explain.proof import TOLERANCE, Table, prove, prove_forecasts, replay
+from timeglass import Dense, Input, Sequential, ShapeError, SimpleRNN
+from timeglass.explain.proof import TOLERANCE, prove_forecasts, replay
 
 
 def deep_network(engine: str | None = None) -> Sequential:
@@ -57,45 +55,3 @@ def test_shapes_must_agree() -> None:
     model = deep_network()
     with pytest.raises(ShapeError, match="of 3 networks and 2 windows"):
         prove_forecasts(model.architecture, model.weights, np.zeros((2, 5, 2)), np.zeros((3, 4, 2)))
-
-
-# In several ways
-
-
-EVERY = {**NETWORKS, **{f"dropping, {name}": network for name, network in DROPPING.items()}}
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_every_way_gives_what_plain_python_gives(name):
-    network = EVERY[name]
-    model = network.sequential(seed=1, networks=2)
-    model.weights = network.weights(2)
-    table = prove(model, network.windows(5))
-    assert table.holds, table.lines()
-    assert table.differences["definition"] < 1e-13
-    assert table.lines()[-1] == "the proof holds"
-
-
-@live_keras
-def test_keras_gives_what_plain_python_gives():
-    model = NETWORKS["lstm"].sequential(seed=1)
-    table = prove(model, NETWORKS["lstm"].windows(5), ["keras", "numpy"])
-    assert set(table.differences) == {"keras", "numpy"}
-    assert table.holds
-
-
-def test_a_corrupted_weight_or_forecast_fails_the_table():
-    network = NETWORKS["gru"]
-    model = network.sequential(seed=1)
-    table = prove(model, network.windows(5))
-    wrong = {way: made.copy() for way, made in table.forecasts.items()}
-    wrong["definition"][0, 3] += 1e-5
-    failed = Table(wrong)
-    assert not failed.holds
-    assert failed.lines()[-1] == "the proof FAILS"
-    wrong["definition"][0, 3] = np.nan
-    assert not Table(wrong).holds
-    with pytest.raises(
-        OptionError, match="prove ways: expected some of lanes, numpy, keras, definition, plain, got 'x'"
-    ):
-        prove(model, network.windows(5), ["x"])

@@ -173,7 +173,7 @@ OUT_OF_RANGE = [
         ("loss.kind", 6), ("loss.kind", 5),
     ]),
     *(("adam", f"progress.{name}", value) for name, value in [
-        ("networks", 0), ("networks", 17), ("epoch", -1), ("batch", -1), ("batch", 6), ("weights", None),
+        ("networks", 0), ("networks", 33), ("epoch", -1), ("batch", -1), ("batch", 6), ("weights", None),
         ("best_weights", None), ("losses", None), ("order", None), ("slots.0", None), ("slots.1", None),
         ("steps.1", -1),
     ]),
@@ -200,6 +200,16 @@ def put(target: Any, path: str, value: Any) -> None:
         target[int(last)] = value
     else:
         setattr(target, last, value)
+
+
+@networks.each_instruction_set
+def test_only_avx512_takes_more_than_sixteen_networks_in_a_group(library):
+    fit, _ = by_hand(replace(TASKS["rmsprop"], lanes="networks"), state_of(DROPS, 17), library=library)
+    if library.instruction_set == "avx512":
+        assert fit() in (True, False)
+        return
+    with pytest.raises(EngineError, match="the kernel refused: a size, rate or choice is outside"):
+        fit()
 
 
 @networks.needs_kernel

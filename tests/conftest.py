@@ -28,7 +28,8 @@ def timeglass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
             here.chdir(tmp_path)
             with pytest.raises(SystemExit) as end:
                 main()
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, end.value.code, said.out, said.err)  # type: ignore[arg-type]
+        said, code = capsys.readouterr(), end.value.code
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
 
     return run

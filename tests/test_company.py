@@ -84,6 +84,15 @@ def test_divergence_names_the_epoch_and_the_network_and_does_not_train_to_the_en
     assert model.weights[7].tobytes() == start[7].tobytes() or np.abs(model.weights[7]).max() < 1e30
 
 
+@networks.needs_kernel
+def test_divergence_ends_a_fit_that_several_threads_share(monkeypatch):
+    monkeypatch.setenv("TIMEGLASS_THREADS", "2")
+    model = made()
+    model.compile(SGD(1e18), "mse")
+    with pytest.raises(DivergenceError, match=r"in epoch [12] of 1000000 \(network 0\)"):
+        model.fit(np.tile(X, (4, 1, 1)), np.tile(Y, (4, 1)), epochs=10**6, batch_size=64)
+
+
 @pytest.mark.parametrize("callback", [EarlyStopping(), ReduceLROnPlateau()])
 def test_a_monitor_that_there_is_not_is_refused_before_any_training(callback):
     model = made()

@@ -88,6 +88,17 @@ def test_shares_of_windows_and_steps_add_up_to_the_gradient(name):
         assert np.abs(own - fast).max() <= 4e-6 * max(1, np.abs(own).max())
 
 
+def test_steps_that_are_masked_share_no_loss():
+    network = Network(5, 2, (networks.masking(), networks.gru(3, return_sequences=True), networks.dense(2)))
+    task, weights = task_of(network, count=4), network.weights()
+    trace = record(network.architecture, weights[0], task.x, task.y, task.loss)
+    losses, gradients = NumpyEngine().gradients(task, weights.astype(np.float64))
+    own = np.concatenate([array.ravel() for node in trace.gradient() for array in node.values()])
+    assert not trace["masking.mask"].all()
+    assert np.abs(own - gradients[0]).max() <= 1e-13
+    assert abs(trace.losses.mean() - losses[0]) <= 1e-12
+
+
 @each_network
 def test_arrays_have_the_axes_that_they_say(name):
     trace = traced(name)
@@ -137,7 +148,6 @@ def test_as_json_and_as_a_frame():
     assert read["layers"][0] == {"name": "gru", "kind": "gru", "units": 3}
     assert np.array_equal(read["arrays"]["gru.dwx"]["values"], trace["gru.dwx"])
     assert read["arrays"]["gru.dwx"]["axes"] == ["window", "step", "from", "unit"]
-    pytest.importorskip("pandas")
     frame = trace.to_frame()
     assert list(frame) == ["name", "window", "step", "from", "unit", "value"]
     assert len(frame) == sum(trace[key].size for key in trace)

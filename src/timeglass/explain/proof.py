@@ -97,6 +97,8 @@ def prove(model: Sequential, x: Any, ways: Sequence[str] | None = None, *, toler
     architecture, weights = model.architecture, model.weights
     trace = [model.trace(x, network=network) for network in range(model.networks)]
     windows: list[Floats] = [one["x"].astype(np.float32) for one in trace]
+    if len({len(own) for own in windows}) > 1:
+        raise ShapeError("prove: the networks have different numbers of windows: prove them one after the other")
     made: dict[str, Array] = {}
     for way in chosen:
         if way == "definition":

@@ -48,6 +48,8 @@ def record(
     if y is not None and loss is not None:
         kept: list[dict[str, Array]] = [{} for _ in values]
         share = np.full((windows, 1), 1.0 / windows)
+        if (mask := chain.step_mask(architecture, values)) is not None:
+            share = mask / max(1, int(mask.sum()))  # (N, 1, T): as in training, steps that count share the loss
         forecasts = chain.output(architecture, values)  # (N, 1, …)
         target = np.asarray(y, dtype=np.float64)[:, None]
         losses, dy = batch_loss(loss, forecasts, target, share)

@@ -1,0 +1,1 @@
+"""Other libraries' networks as ours, and ours as theirs: Keras, torch, ONNX."""

@@ -34,6 +34,7 @@ struct Gru : Recurrent<W, D> {
   void begin(int) {}
   void hold_others(int) {}
   void begin_backward(int) {}
+  void record_others(int) {}
 
   void step(int t) {
     const Factor<W> from_x{x.row(0, t), x.column, layer.features, wx, n};
@@ -42,14 +43,14 @@ struct Gru : Recurrent<W, D> {
     const W *candidate_bias = bias ? bias + two : nullptr, *recurrent_bias = bias ? bias + n : nullptr;
     affine(columns, bias, from_x, from_h, two, gates.row(0, t), gates.column);
     const W *gate_bias = layer.reset_after ? recurrent_bias : nullptr;
-    const bool reset_after = layer.reset_after;
+    const bool reset_after = layer.reset_after, recording = node.recording();
     const int one_gate = units, two_gates = two;
     for (int c = 0; c < columns; ++c) {
       Lanes *u = gates.row(c, t), *z = before.row(c, t);
       by_activation(layer.recurrent_activation, [&](auto activation) {
         for (int j = 0; j < two_gates; ++j) {
           const Lanes sum = gate_bias ? u[j] + spread_weight(gate_bias[j]) : u[j];
-          if constexpr (activation.asks_before) z[j] = sum;
+          if (activation.asks_before || recording) z[j] = sum;
           u[j] = activation.of(sum);
         }
       });
@@ -70,7 +71,7 @@ struct Gru : Recurrent<W, D> {
       by_activation(layer.activation, [&](auto activation) {
         for (int j = 0; j < one_gate; ++j) {
           const Lanes sum = reset_after ? fma(r[j], s[j], g[j]) : g[j];
-          if constexpr (activation.asks_before) z[j] = sum;
+          if (activation.asks_before || recording) z[j] = sum;
           g[j] = activation.of(sum);
           now[j] = fma(u[j], past_h[j] - g[j], g[j]);
         }

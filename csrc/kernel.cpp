@@ -237,6 +237,41 @@ void jacobian(const Plan &plan, int64_t networks, const float *weights, const tg
   }
 }
 
+struct TraceRoom {
+  Lanes *gradients, *x, *y;
+  TileRoom tile;
+
+  TraceRoom(const Plan &plan, Cutter &cutter) : tile(plan, 1, cutter) {
+    gradients = cutter.cut<Lanes>(plan.weights);
+    x = cutter.cut<Lanes>(int64_t{plan.time_steps} * plan.features);
+    y = cutter.cut<Lanes>(plan.outputs);
+  }
+};
+
+// Whole buffers, one column at a time: what lies where in them, the plan says.
+void trace(const Plan &plan, const tg_loss *loss, const float *weights, const tg_windows &windows, void *memory,
+           const timeglass::Traced &to) {
+  Cutter room_cutter = cutter(memory);
+  const TraceRoom room(plan, room_cutter);
+  const Sizes sizes(plan, loss);
+  const Pass<float, Lanes> pass(plan, weights, room.gradients, room.tile);
+  const SampleColumns samples(windows, sizes, 0, nullptr);
+  const int64_t count = windows.count;
+  for (int64_t n = 0; n < count; n += kLanes) {
+    samples.fetch(n, count, room.x, loss ? room.y : nullptr);
+    pass.forward(1, {room.x, sizes.x, plan.features});
+    scatter(room.tile.state, plan.state, n, count, plan.state, to.values);
+    if (!loss) continue;
+    clear(room.tile.gradients, plan.gradients);
+    clear(room.gradients, plan.weights);
+    const Lanes of_window = pass.loss(*loss, 0, room.y, samples.shares(n, count, static_cast<float>(count)));
+    pass.backward();
+    scatter(&of_window, 1, n, count, 1, to.losses);
+    scatter(room.tile.gradients, plan.gradients, n, count, plan.gradients, to.gradients);
+    scatter(room.gradients, plan.weights, n, count, plan.weights, to.weight_gradients);
+  }
+}
+
 int32_t train(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *memory,
               const timeglass::System &system, tg_progress *progress, void *crew) {
   if constexpr (kCarriesSamples)
@@ -270,7 +305,7 @@ void activate_all(int activation, int64_t count, const float *x, float *out) {
 namespace timeglass {
 
 extern const Kernel TG_KERNEL;
-const Kernel TG_KERNEL = {room_bytes, crew_bytes, predict,       gradients,    jacobian,
+const Kernel TG_KERNEL = {room_bytes, crew_bytes, predict,       gradients,    jacobian,    trace,
                           train,      help,       stepper_bytes, make_stepper, activate_all};
 
 }  // namespace timeglass

@@ -15,6 +15,11 @@ struct System {
   void (*yield)();  // lets another thread have the processor
 };
 
+// Where a trace goes: (windows, …) each. With values alone there is no way back.
+struct Traced {
+  float *values, *losses, *gradients, *weight_gradients;
+};
+
 struct Kernel {
   int64_t (*room)(const Plan &plan);  // bytes that a call needs, to be aligned to 64
   int64_t (*crew_bytes)(const Plan &plan);
@@ -24,6 +29,8 @@ struct Kernel {
                     const tg_windows &windows, void *room, double *losses, double *gradients);
   void (*jacobian)(const Plan &plan, int64_t networks, const float *weights, const tg_windows &windows, void *room,
                    float *out, float *jacobian);
+  void (*trace)(const Plan &plan, const tg_loss *loss, const float *weights, const tg_windows &windows, void *room,
+                const Traced &to);
   int32_t (*train)(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *room, const System &system,
                    tg_progress *progress, void *crew);
   int32_t (*help)(const Plan &plan, const tg_windows &windows, const tg_fit &fit, void *room, const System &system,

@@ -34,6 +34,7 @@ struct Lstm : Recurrent<W, D> {
   void hold_others(int t) { hold(node, cells, units, t); }
   void begin_backward(int c) { clear(dc.row(c, 0), units); }
   void add_direct(int) {}
+  void record_others(int t) { this->record(dc, layer.dc, t); }
 
   void step(int t) {
     const Factor<W> from_x{x.row(0, t), x.column, layer.features, wx, n};
@@ -44,7 +45,8 @@ struct Lstm : Recurrent<W, D> {
       Lanes *i = gates.row(c, t), *f = i + units, *g = f + units, *o = g + units;
       const Lanes *past_c = cells.row(c, t);
       Lanes *now_c = cells.row(c, t + 1), *seen = shown.row(c, t), *now = h.row(c, t + 1);
-      if (layer.activation == TG_SWISH || layer.recurrent_activation == TG_SWISH) copy(i, n, before.row(c, t));
+      if (layer.activation == TG_SWISH || layer.recurrent_activation == TG_SWISH || node.recording())
+        copy(i, n, before.row(c, t));
       activate(layer.recurrent_activation, i, 2 * units, i);
       by_activation(layer.activation, [&](auto activation) {
         for (int j = 0; j < count; ++j) {

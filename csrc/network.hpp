@@ -116,11 +116,13 @@ struct Pass {
                  {nullptr, 0, 0},
                  room.spare,
                  plan.spare,
-                 false};
+                 false,
+                 plan.traced ? room.gradients : nullptr};
     if (layer.kind == TG_MERGE) {
       n.other = given(layer.other).turned(layer.steps);
       n.dother = gradient(layer.other).turned(layer.steps);
     }
+    if (n.recording()) give_own_room(i, &n);
     if (layer.mask != kWindow)
       n.mask = {state(layer.mask) + plan.layers[layer.mask].mask_values, plan.layers[layer.mask].state_size, 1};
     if (layer.go_backwards && n.mask.at) n.mask = n.mask.turned(layer.steps);
@@ -129,6 +131,26 @@ struct Pass {
       if (n.dinput.at) n.dinput = n.dinput.turned(layer.steps);
     }
     return n;
+  }
+
+  // In a trace each node's dx stands by itself, until it is added to the gradient of what the node reads.
+  void give_own_room(int i, Node<W, D> *n) const {
+    const Layer &layer = plan.layers[i];
+    if (layer.kind != TG_MERGE) n->dinput = {n->traced + layer.dx, 0, layer.features};
+    if (layer.kind == TG_LINEAR_SKIP) {
+      n->dinput.step = layer.units;
+      n->dother = {window_gradient() + (plan.time_steps - layer.skip_steps) * plan.features, 0, 0};
+    }
+  }
+  Lanes *window_gradient() const { return room.gradients + plan.window_gradient; }
+
+  void add_to_source(const Node<W, D> &n) const {
+    const Layer &layer = n.layer;
+    if (layer.kind == TG_MERGE) return;
+    Lanes *to = layer.input == kWindow ? window_gradient() : gradient(layer.input).at;
+    const Lanes *dx = n.traced + layer.dx;
+    const int64_t count = layer.kind == TG_LINEAR_SKIP ? layer.units : int64_t{layer.steps} * layer.features;
+    for (int64_t k = 0; k < count; ++k) to[k] = to[k] + dx[k];
   }
 
   // The window x: rows (c, t).
@@ -175,6 +197,7 @@ struct Pass {
         case TG_MERGE: merge_backward(n); break;
         default: linear_skip_backward(n); pass_gradient(n);
       }
+      if (n.recording()) add_to_source(n);
     }
   }
 

@@ -14,6 +14,12 @@ using timeglass::Layer;
 // Windows of a tile at most. The bits of a gradient depend on it, so it is the same for every instruction set.
 constexpr int kColumns = 4;
 
+// Whether a trace can be asked for: where each lane has a window of one network, and a gradient of its own.
+template <class W, class D>
+constexpr bool kRecords = false;
+template <>
+constexpr bool kRecords<float, Lanes> = true;
+
 // W: a weight; D: a gradient.
 template <class W, class D>
 struct Node {
@@ -30,6 +36,14 @@ struct Node {
   Lanes *spare;          // room of its own for the way back, `spare_column` apart
   int64_t spare_column;
   bool dropping;  // dropout is on, and its factors stand in the state
+  Lanes *traced;  // where a trace records the way back; null: there is none
+
+  // Whether to keep what nothing else asks for. Known to be false where a trace cannot be asked for, which so costs
+  // training and forecasts nothing.
+  TG_INLINE bool recording() const {
+    if constexpr (kRecords<W, D>) return traced != nullptr;
+    return false;
+  }
 
   // Rows of `count` values, from `offset` in its values on.
   TG_INLINE Write values(int64_t offset, int count) const { return {state + offset, state_column, count}; }

@@ -97,6 +97,26 @@ bool place_weights(Plan *plan, Layer *layer) {
   return plan->weights < kMostSize;
 }
 
+// What a trace keeps of a node's way back. A merge writes into its two layers' gradients, of which it is the one
+// reader.
+void place_records(Plan *plan, Layer *layer) {
+  layer->dh = layer->dc = layer->dz = layer->dx = -1;
+  if (!plan->traced) return;
+  const auto cut = [&](int64_t count) {
+    const int64_t from = plan->gradients;
+    plan->gradients += count;
+    return from;
+  };
+  const int64_t steps = layer->steps, units = layer->units;
+  if (layer->recurrent) layer->dh = cut(steps * units);
+  if (layer->kind == TG_LSTM) layer->dc = cut(steps * units);
+  if (layer->recurrent || layer->kind == TG_DENSE) layer->dz = cut(steps * units * layer->gates);
+  if (layer->kind == TG_LINEAR_SKIP)
+    layer->dx = cut(units);
+  else if (layer->kind != TG_MERGE)
+    layer->dx = cut(steps * layer->features);
+}
+
 constexpr int kNeedsBefore = TG_SWISH;  // its derivative cannot be had from its output
 
 bool place_values(Plan *plan, Layer *layer) {
@@ -118,7 +138,8 @@ bool place_values(Plan *plan, Layer *layer) {
   }
   layer->output_count = (layer->sequence ? steps : 1) * units;
   const bool gates_need = layer->gates > 1 && layer->recurrent_activation == kNeedsBefore;
-  if (layer->activation == kNeedsBefore || gates_need) layer->before = cut(all);
+  const bool recorded = plan->traced && !keeps_its_units(layer->kind);
+  if (layer->activation == kNeedsBefore || gates_need || recorded) layer->before = cut(all);
   if (layer->drops_inputs) {
     const int64_t factors = layer->recurrent ? layer->features : steps * layer->features;
     layer->dropped_inputs = cut(factors + (layer->recurrent ? steps * layer->features : 0));
@@ -129,6 +150,7 @@ bool place_values(Plan *plan, Layer *layer) {
   plan->state += size;
   layer->gradient = plan->gradients;
   plan->gradients += layer->output_count;
+  place_records(plan, layer);
   // Gradients before the activations, of a state, a cell and an input on their way back in time.
   const int64_t spare = (layer->gates > 1 ? 0 : all) + 8 * units + steps * (layer->features + kPanel);
   plan->spare = spare > plan->spare ? spare : plan->spare;
@@ -141,6 +163,7 @@ void order_gradients(Plan *plan) {
   bool begun[kMostLayers] = {};
   for (int i = plan->count - 1; i >= 0; --i) {
     Layer &layer = plan->layers[i];
+    if (plan->traced && layer.kind != TG_MERGE) continue;  // each writes into its own room
     if (layer.input != kWindow) layer.adds_input = begun[layer.input], begun[layer.input] = true;
     if (layer.other != kWindow) layer.adds_other = begun[layer.other], begun[layer.other] = true;
   }
@@ -148,8 +171,9 @@ void order_gradients(Plan *plan) {
 
 }  // namespace
 
-bool make_plan(const tg_network *network, Plan *plan) {
+bool make_plan(const tg_network *network, Plan *plan, bool traced) {
   *plan = Plan{};
+  plan->traced = traced;
   if (!network || !network->layers || network->time_steps < 1 || network->features < 1) return false;
   if (network->layer_count < 1 || network->layer_count > kMostLayers) return false;
   if (int64_t{network->time_steps} * network->features >= kMostSize / 16) return false;
@@ -165,6 +189,8 @@ bool make_plan(const tg_network *network, Plan *plan) {
     plan->outputs = layer.output_count;
   }
   order_gradients(plan);
+  plan->window_gradient = plan->gradients;
+  if (traced) plan->gradients += int64_t{plan->time_steps} * plan->features;
   // Every node but the last has to be read by another, or its gradient would never be written.
   bool read[kMostLayers] = {};
   for (int i = 0; i < plan->count; ++i) {

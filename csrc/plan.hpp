@@ -41,6 +41,7 @@ struct Layer {
   int64_t mask_values;                     // TG_MASKING: (T), 1 where a step counts
 
   int64_t gradient;             // where the gradient of its output begins
+  int64_t dh, dc, dz, dx;       // likewise, in the plan of a trace: what it records of its way back, -1: nothing
   bool adds_input, adds_other;  // whether the gradient of what it reads has been begun by a node above
 };
 
@@ -62,10 +63,13 @@ struct Plan {
   int64_t outputs;    // K
   int64_t work;       // multiply-adds of one window's forward pass: how long it takes, roughly
   bool drops;         // whether a layer has dropout
+
+  bool traced;              // every node keeps what comes before its activations, and has room for its way back
+  int64_t window_gradient;  // in that plan: where the gradient of the window begins
 };
 
 // Fills the plan; false where the description is not one that the kernel has.
-bool make_plan(const tg_network *network, Plan *plan);
+bool make_plan(const tg_network *network, Plan *plan, bool traced = false);
 
 // Whether each step of a network needs no more than the one before: layer after layer, none turned in time or masked.
 bool goes_by_steps(const Plan &plan);

@@ -2,7 +2,7 @@
 // cells/through_time.py.
 //
 // A Cell has step(t), which makes h_{t+1} of all columns from row t of its past, step_backward(t), which turns dh into
-// dz and makes `dpast` from it, and add_gradients().
+// dz and makes `dpast` from it, and add_gradients(). A trace records what reaches h_t, and c_t by record_others(t).
 #pragma once
 
 #include "node.hpp"
@@ -43,6 +43,13 @@ struct Recurrent {
     dpast = n.room(all + units, units);
     dx_left = n.room(all + 8 * units, layer.features);
     panel = n.room(all + 8 * units + int64_t{layer.steps} * layer.features, kPanel);
+  }
+
+  // Row t of what a trace keeps of a gradient by the state: nothing where the step does not count. One column.
+  void record(const Write &gradient, int64_t place, int t) const {
+    const Lanes *d = gradient.row(0, 0);
+    Lanes *to = node.traced + place + int64_t{t} * units;
+    for (int j = 0; j < units; ++j) to[j] = node.mask.at ? choose(node.mask.row(0, t)[0], d[j], lanes(0.0f)) : d[j];
   }
 
   TG_INLINE bool drops_inputs() const { return node.dropping && layer.drops_inputs; }
@@ -145,6 +152,10 @@ void recurrent_backward(const Node<W, D> &node) {
   for (int c = 0; c < node.columns; ++c) cell.begin_backward(c);
   for (int t = node.layer.steps - 1; t >= 0; --t) {
     ask(node, cell, t);
+    if (node.recording()) {
+      cell.record(cell.dh, node.layer.dh, t);
+      cell.record_others(t);
+    }
     cell.step_backward(t);
     if (cell.drops_states())
       for (int c = 0; c < node.columns; ++c)
@@ -153,6 +164,8 @@ void recurrent_backward(const Node<W, D> &node) {
     if (node.mask.at) pass_on(node, cell, t);
   }
   cell.add_gradients();
+  if (node.recording())
+    copy(cell.dz.row(0, 0), int64_t{node.layer.steps} * node.layer.gates * cell.units, node.traced + node.layer.dz);
   if (node.dinput.at) give_back(node, cell);
 }
 

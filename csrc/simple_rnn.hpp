@@ -18,6 +18,7 @@ struct SimpleRnn : Recurrent<W, D> {
   void hold_others(int) {}
   void begin_backward(int) {}
   void add_direct(int) {}
+  void record_others(int) {}
 
   void step(int t) {
     const Factor<W> from_x{x.row(0, t), x.column, layer.features, wx, units};
@@ -25,7 +26,7 @@ struct SimpleRnn : Recurrent<W, D> {
     affine(columns, bias, from_x, from_h, units, h.row(0, t + 1), h.column);
     for (int c = 0; c < columns; ++c) {
       Lanes *now = h.row(c, t + 1);
-      if (layer.activation == TG_SWISH) copy(now, units, before.row(c, t));
+      if (layer.activation == TG_SWISH || node.recording()) copy(now, units, before.row(c, t));
       activate(layer.activation, now, units, now);
     }
   }

@@ -153,11 +153,11 @@ struct Call {
   Plan plan;
   int32_t result = TG_OK;
 
-  Call(int32_t instruction_set, const tg_network *network, int64_t networks, int32_t carry) {
+  Call(int32_t instruction_set, const tg_network *network, int64_t networks, int32_t carry, bool traced = false) {
     kernel = kernel_of(instruction_set, networks, carry);
     if (!kernel) {
       result = TG_BAD_INSTRUCTION_SET;
-    } else if (!timeglass::make_plan(network, &plan)) {
+    } else if (!timeglass::make_plan(network, &plan, traced)) {
       result = TG_BAD_NETWORK;
     }
   }
@@ -166,6 +166,26 @@ struct Call {
     if (result == TG_OK && !sound) result = TG_BAD_SIZE;
   }
 };
+
+tg_places places_of(const timeglass::Layer &layer) {
+  const bool weighs = layer.recurrent || layer.kind == TG_DENSE || layer.kind == TG_LINEAR_SKIP;
+  const bool lstm = layer.kind == TG_LSTM, gated = layer.gates > 1;
+  const auto in_values = [&](bool has, int64_t place) { return has ? layer.state + place : -1; };
+  tg_places at;
+  at.y = in_values(true, layer.output);
+  at.z = in_values(weighs, layer.before);
+  at.h = in_values(layer.recurrent, 0);
+  at.c = in_values(lstm, layer.cells);
+  at.gates = in_values(gated, layer.gate_values);
+  at.extra = in_values(gated, layer.extra);
+  at.mask = in_values(layer.kind == TG_MASKING, layer.mask_values);
+  at.dy = layer.gradient;
+  at.dh = layer.dh;
+  at.dc = layer.dc;
+  at.dz = layer.dz;
+  at.dx = layer.dx;
+  return at;
+}
 
 // A network of at most eight units takes the narrow kernel, whose registers it fills better.
 struct StepperCall {
@@ -236,6 +256,29 @@ int32_t tg_jacobian(int32_t instruction_set, const tg_network *network, int64_t 
   const Memory room(call.kernel->room(call.plan));
   if (!room.start) return TG_NO_MEMORY;
   call.kernel->jacobian(call.plan, networks, weights, *windows, room.start, out, jacobian);
+  return TG_OK;
+}
+
+int32_t tg_trace_places(const tg_network *network, tg_places *places, int64_t *sizes) {
+  Plan plan;
+  if (!timeglass::make_plan(network, &plan, true)) return TG_BAD_NETWORK;
+  if (!places || !sizes) return TG_BAD_SIZE;
+  for (int i = 0; i < plan.count; ++i) places[i] = places_of(plan.layers[i]);
+  sizes[0] = plan.state;
+  sizes[1] = plan.gradients;
+  sizes[2] = plan.window_gradient;
+  return TG_OK;
+}
+
+int32_t tg_trace(int32_t instruction_set, const tg_network *network, const tg_loss *loss, const float *weights,
+                 const tg_windows *windows, float *values, float *losses, float *gradients, float *weight_gradients) {
+  Call call(instruction_set, network, 1, TG_SAMPLES, true);
+  call.require(is_sound(windows, loss != nullptr) && weights && values);
+  if (call.result == TG_OK && loss) call.require(suits(loss, call.plan) && losses && gradients && weight_gradients);
+  if (call.result != TG_OK) return call.result;
+  const Memory room(call.kernel->room(call.plan));
+  if (!room.start) return TG_NO_MEMORY;
+  call.kernel->trace(call.plan, loss, weights, *windows, room.start, {values, losses, gradients, weight_gradients});
   return TG_OK;
 }
 

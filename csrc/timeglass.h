@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct or a signature below does; the caller compares it before the first call. */
-#define TG_ABI_VERSION 3
+#define TG_ABI_VERSION 4
 
 /* Networks, or windows of one network, that ride together in one group of vector registers. */
 #define TG_LANES 32 /* sixteen where a register is narrower than AVX-512's */
@@ -186,6 +186,25 @@ typedef struct tg_progress {
   int64_t order_epoch;
 } tg_progress;
 
+/* Where in a window's row of a trace a node's arrays begin, in floats; -1: it has no such array. T steps or 1, H units
+ * or what it gives, G gates. Steps stand in the order in which they came about, but those of dx in time's. */
+typedef struct tg_places {
+  /* In `values`: */
+  int64_t y;     /* (T, H) or (H): what it gives */
+  int64_t z;     /* (T, G · H): before the activations; TG_LINEAR_SKIP: its share of y */
+  int64_t h;     /* (T + 1, H), from h_0 on */
+  int64_t c;     /* (T + 1, H), from c_0 on */
+  int64_t gates; /* (T, G · H) */
+  int64_t extra; /* (T, H); TG_GRU: what meets the reset gate; TG_LSTM: f(c_t) */
+  int64_t mask;  /* (T): 1 where a step counts */
+  /* In `gradients`: */
+  int64_t dy; /* as y */
+  int64_t dh; /* (T, H): all that reaches h_t; 0 at masked steps, as dc */
+  int64_t dc; /* (T, H): what reaches c_t from c_{t+1} */
+  int64_t dz; /* (T, G · H) */
+  int64_t dx; /* (T, F): its share of the gradient of what it reads */
+} tg_places;
+
 TG_API int32_t tg_abi_version(void);
 
 /* Bit i is set when enum tg_instruction_set i is compiled in and this processor runs it. */
@@ -206,6 +225,17 @@ TG_API int32_t tg_gradients(int32_t instruction_set, const tg_network *network, 
 /* out (L, N, K) = the forecasts; jacobian (L, N, K, P) = their derivatives by the weights. */
 TG_API int32_t tg_jacobian(int32_t instruction_set, const tg_network *network, int64_t networks, const float *weights,
                            const tg_windows *windows, float *out, float *jacobian);
+
+/* places (layer_count), and in sizes (3): the floats of a window in `values` and in `gradients` of a trace, and where
+ * in the latter the gradient of the window itself (T, F) begins. */
+TG_API int32_t tg_trace_places(const tg_network *network, tg_places *places, int64_t *sizes);
+
+/* Every value of the way of windows (N) through one network with weights (P): values (N, sizes[0]). With a loss also
+ * those of the way back from the mean loss: losses (N), gradients (N, sizes[1]), and each window's share of the
+ * weights' gradient, weight_gradients (N, P). */
+TG_API int32_t tg_trace(int32_t instruction_set, const tg_network *network, const tg_loss *loss, const float *weights,
+                        const tg_windows *windows, float *values, float *losses, float *gradients,
+                        float *weight_gradients);
 
 /* Trains one group by one slice: TG_MORE while work is left, TG_OK when fit->epochs are done. `crew` is null, or
  * memory of tg_crew_bytes, zeros at the start, in which calls of tg_help find shares of each batch. */

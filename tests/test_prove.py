@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from live import live_keras
-from networks import DROPPING, NETWORKS
+from networks import DROPPING, KERNEL, NETWORKS, Network, dense, needs_kernel, rnn
 
-from timeglass import OptionError
+from timeglass import EngineError, OptionError
+from timeglass.explain import proof
 from timeglass.explain.proof import Table, prove
+from timeglass.trace import kernel_record
 
+FASTEST = "lanes" if KERNEL else "numpy"
 EVERY = {**NETWORKS, **{f"dropping, {name}": network for name, network in DROPPING.items()}}
 
 
@@ -18,7 +21,7 @@ def test_every_way_gives_what_plain_python_gives(name):
     network = EVERY[name]
     model = network.sequential(seed=1, networks=2)
     model.weights = network.weights(2)
-    table = prove(model, network.windows(5))
+    table = prove(model, network.windows(5), [FASTEST, "definition"])
     assert table.holds, table.lines()
     assert table.differences["definition"] < 1e-13
     assert table.lines()[-1] == "the proof holds"
@@ -35,7 +38,7 @@ def test_keras_gives_what_plain_python_gives():
 def test_a_corrupted_weight_or_forecast_fails_the_table():
     network = NETWORKS["gru"]
     model = network.sequential(seed=1)
-    table = prove(model, network.windows(5))
+    table = prove(model, network.windows(5), ["definition"])
     wrong = {way: made.copy() for way, made in table.forecasts.items()}
     wrong["definition"][0, 3] += 1e-5
     failed = Table(wrong)
@@ -47,3 +50,49 @@ def test_a_corrupted_weight_or_forecast_fails_the_table():
         OptionError, match="prove ways: expected some of lanes, numpy, keras, definition, plain, got 'x'"
     ):
         prove(model, network.windows(5), ["x"])
+
+
+@live_keras
+@needs_kernel
+def test_unless_told_it_goes_by_kernel_definition_and_keras():
+    model = NETWORKS["tutorial"].sequential(seed=1)
+    table = prove(model, NETWORKS["tutorial"].windows(2))
+    assert list(table.differences) == ["lanes", "definition", "keras"]
+    assert {"x", "simple_rnn.z", "simple_rnn.h", "dense.y", "recorded forecast"} <= set(table.recorded)
+    assert table.holds
+    assert table.recorded["recorded forecast"] == 0.0
+
+
+def test_what_is_missing_is_said_and_what_was_asked_for_is_not_passed_over(monkeypatch):
+    def nothing() -> None:
+        raise EngineError("there is no kernel here")
+
+    monkeypatch.setattr(proof, "load", nothing)
+    model = NETWORKS["tutorial"].sequential(seed=1)
+    table = prove(model, NETWORKS["tutorial"].windows(2))
+    assert "lanes" not in table.differences
+    assert table.missing["lanes"] == "there is no kernel here"
+    assert "  lanes was left out: there is no kernel here" in table.lines()
+    with pytest.raises(EngineError, match="there is no kernel here"):
+        prove(model, NETWORKS["tutorial"].windows(2), ["lanes"])
+
+
+@needs_kernel
+@pytest.mark.parametrize("wrong", [1e-4, np.nan])
+def test_a_corrupted_buffer_of_the_kernel_fails_the_proof(monkeypatch, wrong):
+    true_record = kernel_record.record
+
+    def corrupted(*given):
+        found = true_record(*given)
+        found.array(0, "h", 7, 3)[4, 3, 1] += wrong  # h_3[1] of the last window, after h_0
+        return found
+
+    network = Network(6, 1, (rnn(3), dense(1)))
+    model = network.sequential(seed=1)
+    assert prove(model, network.windows(5), ["lanes"]).holds
+    monkeypatch.setattr(kernel_record, "record", corrupted)
+    table = prove(model, network.windows(5), ["lanes"])
+    assert not table.holds
+    assert table.differences["lanes"] < 1e-6, "the forecast itself is right"
+    assert table.lines()[-2].startswith("  simple_rnn.h ")
+    assert table.lines()[-2].endswith("FAILS")

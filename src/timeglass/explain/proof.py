@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from timeglass.errors import OptionError, ShapeError
+from timeglass.errors import EngineError, OptionError, ShapeError
 from timeglass.explain.plain import plain_forecast
 from timeglass.explain.replay import replay
+from timeglass.kernel.library import load
 from timeglass.model.sequential import Sequential
 from timeglass.network.architecture import Architecture
+from timeglass.trace.recording import record
+from timeglass.trace.trace import Trace
 from timeglass.train.engines import engine_of
 from timeglass.types import Array, Floats
 
@@ -61,56 +64,108 @@ class Table:
 
     forecasts: dict[str, Array]  # by way: (L, N, …)
     tolerance: float = TOLERANCE
+    recorded: dict[str, float] = field(default_factory=dict)  # of each array that the kernel recorded: see `prove`
+    missing: dict[str, str] = field(default_factory=dict)  # ways that were to be gone, and why they were not
 
     @property
     def differences(self) -> dict[str, float]:
         """By way; of a forecast whose size is above one, as a share of it."""
         plain = self.forecasts["plain"]
-        size = np.maximum(1.0, np.abs(plain))
-        return {
-            way: float(np.max(np.abs(made - plain) / size)) for way, made in self.forecasts.items() if way != "plain"
-        }
+        return {way: _difference(made, plain) for way, made in self.forecasts.items() if way != "plain"}
 
     @property
     def holds(self) -> bool:
         """Whether all are within the tolerance; a value that is not finite never is."""
-        return all(difference <= self.tolerance for difference in self.differences.values())
+        return all(difference <= self.tolerance for difference in [*self.differences.values(), *self.recorded.values()])
 
     def lines(self) -> list[str]:
         """The table in words, with the verdict."""
         count = self.forecasts["plain"].size
         lines = [f"{count:,} numbers forecast, beside Python's own arithmetic; tolerance {self.tolerance:g}"]
-        for way, difference in self.differences.items():
-            lines.append(f"  {way:<12}{difference:.2e}  {'holds' if difference <= self.tolerance else 'FAILS'}")
+        lines += [self._line(way, difference) for way, difference in self.differences.items()]
+        if self.recorded:
+            worst = max(self.recorded, key=lambda name: _size(self.recorded[name]))
+            lines.append(
+                f"{len(self.recorded)} arrays that the kernel recorded, beside the definition's; the furthest:"
+            )
+            lines.append(self._line(worst, self.recorded[worst]))
+        lines += [f"  {way} was left out: {reason}" for way, reason in self.missing.items()]
         return [*lines, "the proof holds" if self.holds else "the proof FAILS"]
+
+    def _line(self, name: str, difference: float) -> str:
+        return f"  {name:<20} {difference:.2e}  {'holds' if difference <= self.tolerance else 'FAILS'}"
+
+
+def _difference(made: Array, expected: Array) -> float:
+    """The largest, as a share of what is above one."""
+    gap = np.abs(np.asarray(made, dtype=np.float64) - expected) / np.maximum(1.0, np.abs(expected))
+    return float(np.max(gap, initial=0.0))
+
+
+def _size(difference: float) -> float:
+    """What is not a number is the largest."""
+    return difference if np.isfinite(difference) else np.inf
 
 
 def prove(model: Sequential, x: Any, ways: Sequence[str] | None = None, *, tolerance: float = TOLERANCE) -> Table:
-    """Forecasts windows x (N, T, F) by all networks of a model, by its own engine and in other ways.
+    """Forecasts windows x (N, T, F) by all networks of a model in several ways, beside Python's own numbers.
 
-    `ways` are of "lanes", "numpy", "keras" (engines), "definition" (NumPy in float64); None takes the model's engine
-    and the definition. Python's own numbers, with every sum rounded once, are what all are compared with.
+    `ways` are of "lanes", "numpy", "keras" (engines), "definition" (NumPy in float64); None takes the compiled kernel,
+    the definition and, where they are installed, Keras; what could not be asked is in the table's `missing`. Python's
+    own numbers, with every sum rounded once, are what all are compared with.
+
+    Where the kernel is among the ways, it also records every array of its way (`Sequential.trace`), and each is
+    compared with the definition's.
     """
-    chosen = [model.engine, "definition"] if ways is None else list(ways)
+    chosen = ["lanes", "definition", "keras"] if ways is None else list(ways)
     if unknown := [way for way in chosen if way not in WAYS]:
         raise OptionError(f"prove ways: expected some of {', '.join(WAYS)}, got {', '.join(map(repr, unknown))}")
-    architecture, weights = model.architecture, model.weights
+    architecture, weights = model.architecture, model.training_state.weights
     trace = [model.trace(x, network=network) for network in range(model.networks)]
     windows: list[Floats] = [one["x"].astype(np.float32) for one in trace]
     if len({len(own) for own in windows}) > 1:
         raise ShapeError("prove: the networks have different numbers of windows: prove them one after the other")
     made: dict[str, Array] = {}
+    recorded: dict[str, float] = {}
+    missing: dict[str, str] = {}
     for way in chosen:
-        if way == "definition":
-            made[way] = np.stack([one.forecasts for one in trace])
-        elif way != "plain":
-            engine = engine_of(way)
-            made[way] = np.concatenate(
-                [engine.predict(architecture, row[None], own) for row, own in zip(weights, windows, strict=True)]
-            )
+        try:
+            if way == "lanes":
+                made[way], recorded = _kernels(architecture, weights, windows, trace)
+            elif way == "definition":
+                made[way] = np.stack([one.forecasts for one in trace])
+            elif way != "plain":
+                made[way] = _engines(way, architecture, weights, windows)
+        except EngineError as error:
+            if ways is not None:
+                raise
+            missing[way] = str(error)
     rows = [
         [plain_forecast(architecture, row.tolist(), window) for window in own.tolist()]
         for row, own in zip(weights, windows, strict=True)
     ]
     plain = np.array(rows).reshape(model.networks, -1, *architecture.output_shape)
-    return Table({**made, "plain": plain}, tolerance)
+    return Table({**made, "plain": plain}, tolerance, recorded, missing)
+
+
+def _engines(way: str, architecture: Architecture, weights: Floats, windows: list[Floats]) -> Array:
+    """(L, N, …), each network by itself."""
+    engine = engine_of(way)
+    pairs = zip(weights, windows, strict=True)
+    return np.concatenate([engine.predict(architecture, row[None], own) for row, own in pairs])
+
+
+def _kernels(
+    architecture: Architecture, weights: Floats, windows: list[Floats], definition: list[Trace]
+) -> tuple[Array, dict[str, float]]:
+    """The kernel's forecasts, and by name the largest difference of what it recorded from the definition's."""
+    library = load()
+    records = [record(architecture, row, own, library=library) for row, own in zip(weights, windows, strict=True)]
+    forecasts = _engines("lanes", architecture, weights, windows)
+    apart = {
+        name: max(_difference(one[name], other[name]) for one, other in zip(records, definition, strict=True))
+        for name in definition[0].names
+    }
+    # Recorded and forecast are two runs of one kernel.
+    apart["recorded forecast"] = _difference(np.stack([one.forecasts for one in records]), forecasts)
+    return forecasts, apart

@@ -18,7 +18,7 @@ from timeglass.errors import EngineError
 
 __all__ = ["ABI_VERSION", "INSTRUCTION_SETS", "KernelStatus", "Library", "NoKernelError", "kernel_status", "load"]
 
-ABI_VERSION = 3
+ABI_VERSION = 4
 
 # In the order of enum tg_instruction_set.
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")
@@ -74,6 +74,8 @@ def _declare(library: ctypes.CDLL) -> None:
         "tg_predict": (whole, (whole, at, whole, long, at, at, at)),
         "tg_gradients": (whole, (whole, at, at, whole, long, at, at, at, at)),
         "tg_jacobian": (whole, (whole, at, long, at, at, at, at)),
+        "tg_trace_places": (whole, (at, at, at)),
+        "tg_trace": (whole, (whole, at, at, at, at, at, at, at, at)),
         "tg_train": (whole, (whole, at, at, at, at, at)),
         "tg_crew_bytes": (long, (at,)),
         "tg_help": (whole, (whole, at, at, at, at, at)),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from timeglass.errors import InputError, OptionError, ShapeError, TimeglassError
+from timeglass.kernel.library import load
 from timeglass.model.arrays import as_floats, check_finite
 from timeglass.model.callbacks import Callback
 from timeglass.model.checks import flag, one_of, whole
@@ -343,11 +344,12 @@ class Sequential:
             return [row[:length] for row, length in zip(forecasts, lengths, strict=True)]
         return forecasts[0] if self.networks == 1 else forecasts
 
-    def trace(self, x: Any, y: Any = None, *, network: int = 0) -> Trace:
+    def trace(self, x: Any, y: Any = None, *, network: int = 0, engine: Literal["numpy", "lanes"] = "numpy") -> Trace:
         """Every named array of one network's way over windows x (N, T, F), and with targets y of the way back.
 
-        Computed by the definition in float64; `engine` of the trace says so. With y the network must be compiled: the
-        arrays of the way back are the derivatives of the mean of its loss, without L2.
+        Computed by the definition in float64, or with `engine="lanes"` recorded by the compiled kernel, in float32;
+        `engine` of the trace says which. With y the network must be compiled: the arrays of the way back are the
+        derivatives of the mean of its loss, without L2.
 
         >>> from timeglass.network.layers import Dense, SimpleRNN
         >>> model = Sequential([SimpleRNN(2, "linear", input_shape=(3, 1)), Dense(1)], seed=0)
@@ -364,7 +366,9 @@ class Sequential:
         if windows.ndim == 4:  # a set of windows for each network
             own = slice(None if counts is None else int(counts[network]))
             windows, targets = windows[network, own], None if targets is None else targets[network, own]
-        return record(self.architecture, weights, windows, targets, None if y is None else self._settings().loss)
+        chosen = one_of("trace engine", engine, ("numpy", "lanes"))
+        loss = None if y is None else self._settings().loss
+        return record(self.architecture, weights, windows, targets, loss, library=load() if chosen == "lanes" else None)
 
     def evaluate(self, x: Any, y: Any, *, sample_weight: Any = None, verbose: int | str = "auto") -> Any:
         """The loss over windows x (N, T, F) with targets y (N, K), as in training: a number, or (L,) where L > 1."""

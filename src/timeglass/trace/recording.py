@@ -1,17 +1,20 @@
-"""Runs the definition over windows and keeps everything, forward and backward.
+"""Runs the definition, or the compiled kernel, over windows and keeps everything, forward and backward.
 
-Each window is given a network of its own with a copy of the weights: so what a window and a step add to a gradient
-stands apart, by the equations of the cells themselves.
+In both each window is given a network of its own with a copy of the weights: so what a window and a step add to a
+gradient stands apart, by the equations of the cells themselves.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from timeglass.cells.recurrent import Values
 from timeglass.errors import OptionError
+from timeglass.kernel.library import Library
 from timeglass.network import chain
 from timeglass.network.architecture import Architecture, PlacedLayer
 from timeglass.network.layers import Masking
+from timeglass.trace.kernel_record import kernel_passes
 from timeglass.trace.trace import Trace
 from timeglass.train.losses import Loss, batch_loss
 from timeglass.types import Array
@@ -23,12 +26,41 @@ _MOST_NUMBERS = 2**27
 
 
 def record(
-    architecture: Architecture, weights: Array, x: Array, y: Array | None = None, loss: Loss | None = None
+    architecture: Architecture,
+    weights: Array,
+    x: Array,
+    y: Array | None = None,
+    loss: Loss | None = None,
+    *,
+    library: Library | None = None,
 ) -> Trace:
-    """The trace of windows x (N, T, F), with targets y (N, …) if given, by one network's weights (P,), in float64.
+    """The trace of windows x (N, T, F), with targets y (N, …) if given, by one network's weights (P,).
 
-    An `OptionError` where so many windows would not fit into the memory.
+    The definition's, in float64; with a `library`, the compiled kernel's own numbers. An `OptionError` where so many
+    windows would not fit into the memory.
     """
+    _check_size(architecture, x, y)
+    if library is not None:
+        values, kept, losses = kernel_passes(library, architecture, weights, x, y, loss)
+    else:
+        values, kept, losses = _definition_passes(architecture, weights, x, y, loss)
+    window = values[-1]["y"][:, :, 0]
+    arrays = {"x": np.moveaxis(window, 0, 1)}
+    given = {-1: arrays["x"]}
+    for index, node in enumerate(architecture.layers):
+        given[index] = _own(values[index]["y"], node, node.gives_sequence, turned=False)
+        arrays |= {f"{node.name}.{name}": array for name, array in _forward(node, values[index]).items()}
+    if kept:
+        for node, found in zip(architecture.layers, kept[:-1], strict=True):
+            arrays |= {f"{node.name}.{name}": array for name, array in _backward(node, found).items()}
+        arrays["dx"] = np.moveaxis(kept[-1]["dy"][:, :, 0], 0, 1)  # (N, T, F)
+    row = np.asarray(weights, dtype=np.float64)[None]
+    split = [{name: array[0] for name, array in own.items()} for own in architecture.split(row)]
+    return Trace(architecture, "numpy" if library is None else "lanes", split, arrays, losses, given)
+
+
+def _check_size(architecture: Architecture, x: Array, y: Array | None) -> None:
+    """An `OptionError` where a trace would be too large."""
     windows, steps = x.shape[:2]
     shares = architecture.weight_count * (0 if y is None else 1)
     numbers = windows * steps * (shares + sum(8 * (node.units + node.features) for node in architecture.layers))
@@ -37,29 +69,25 @@ def record(
             f"trace: {windows:,} windows of {steps} steps come to {numbers:,} numbers: "
             f"trace at most {max(1, windows * _MOST_NUMBERS // numbers):,} windows at a time"
         )
+
+
+def _definition_passes(
+    architecture: Architecture, weights: Array, x: Array, y: Array | None, loss: Loss | None
+) -> tuple[list[Values], list[Values], Array | None]:
+    """As `kernel_passes`, by the equations of the cells in float64."""
+    windows = len(x)
     copies = np.repeat(np.asarray(weights, dtype=np.float64)[None], windows, axis=0)  # (N, P)
-    alone = np.asarray(x, dtype=np.float64)[:, None]  # (N, 1, T, F)
-    values = chain.forward(architecture, copies, alone)
-    arrays, given = {"x": alone[:, 0]}, {-1: alone[:, 0]}
-    for index, node in enumerate(architecture.layers):
-        given[index] = _own(values[index]["y"], node, node.gives_sequence, turned=False)
-        arrays |= {f"{node.name}.{name}": array for name, array in _forward(node, values[index]).items()}
-    losses = None
-    if y is not None and loss is not None:
-        kept: list[dict[str, Array]] = [{} for _ in values]
-        share = np.full((windows, 1), 1.0 / windows)
-        if (mask := chain.step_mask(architecture, values)) is not None:
-            share = mask / max(1, int(mask.sum()))  # (N, 1, T): as in training, steps that count share the loss
-        forecasts = chain.output(architecture, values)  # (N, 1, …)
-        target = np.asarray(y, dtype=np.float64)[:, None]
-        losses, dy = batch_loss(loss, forecasts, target, share)
-        losses = losses * windows
-        chain.backward(architecture, copies, values, dy, record=kept)
-        for node, found in zip(architecture.layers, kept[:-1], strict=True):
-            arrays |= {f"{node.name}.{name}": array for name, array in _backward(node, found).items()}
-        arrays["dx"] = np.moveaxis(kept[-1]["dy"][:, :, 0], 0, 1)  # (N, T, F)
-    split = [{name: array[0] for name, array in own.items()} for own in architecture.split(copies[:1])]
-    return Trace(architecture, "numpy", split, arrays, losses, given)
+    values = chain.forward(architecture, copies, np.asarray(x, dtype=np.float64)[:, None])
+    if y is None or loss is None:
+        return values, [], None
+    kept: list[Values] = [{} for _ in values]
+    share = np.full((windows, 1), 1.0 / windows)
+    if (mask := chain.step_mask(architecture, values)) is not None:
+        share = mask / max(1, int(mask.sum()))  # (N, 1, T): as in training, steps that count share the loss
+    forecasts = chain.output(architecture, values)  # (N, 1, …)
+    losses, dy = batch_loss(loss, forecasts, np.asarray(y, dtype=np.float64)[:, None], share)
+    chain.backward(architecture, copies, values, dy, record=kept)
+    return values, kept, losses * windows
 
 
 def _own(array: Array, node: PlacedLayer, timed: bool, turned: bool) -> Array:

@@ -31,10 +31,10 @@ class Recorder(Callback):
     """Keeps the weights at the end of each epoch."""
 
     def __init__(self) -> None:
-        self.weights: list[np.ndarray] = []
+        self.weight_rows: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.weights.append(self.model.weights)
+        self.weight_rows.append(self.model.weight_rows)
 
 
 # In a fit
@@ -49,7 +49,7 @@ def test_a_network_that_has_stopped_rests_and_the_others_go_on_as_without_it():
     ends = np.where(stop.stopped_epoch > 0, stop.stopped_epoch, 39)
     assert len(set(ends.tolist())) > 2
     for network, end in enumerate(ends):
-        assert np.array_equal(model.weights[network], seen.weights[end][network])
+        assert np.array_equal(model.weight_rows[network], seen.weight_rows[end][network])
     losses = np.stack(history["val_loss"])
     assert losses.shape == (ends.max() + 1, 6)
     for name in ("loss", "val_loss"):
@@ -64,9 +64,9 @@ def test_the_best_weights_come_back_to_each_network():
     history = model.fit(X, Y, epochs=60, validation_split=0.4, callbacks=[seen, stop]).history
     best = np.nanargmin(np.stack(history["val_loss"]), axis=0)
     assert best.tolist() == stop.best_epoch.tolist()
-    assert (best < len(seen.weights) - 1).any()
+    assert (best < len(seen.weight_rows) - 1).any()
     for network, epoch in enumerate(best):
-        assert np.array_equal(model.weights[network], seen.weights[epoch][network])
+        assert np.array_equal(model.weight_rows[network], seen.weight_rows[epoch][network])
     lowest = np.nanmin(np.stack(history["val_loss"]), axis=0)
     assert np.array_equal(model.evaluate(X[12:], Y[12:]), lowest)
 
@@ -94,7 +94,7 @@ def test_the_rate_of_a_plateau_is_in_the_history_and_changes_only_its_network():
     assert alone[0] == 0.3
     assert alone[-1] < 0.1
     assert len({tuple(column) for column in np.transpose(rates)}) > 1
-    assert np.array_equal(many.weights[0], one.weights[0])
+    assert np.array_equal(many.weight_rows[0], one.weight_rows[0])
     assert many.learning_rate[0] == one.learning_rate <= alone[-1]
 
 
@@ -104,7 +104,7 @@ def test_a_rate_set_between_fits_is_the_one_of_another_compile():
     assert model.learning_rate.tolist() == [0.2, 0.05]
     for each in (model, other):
         each.fit(X, Y, epochs=3)
-    assert_allclose(model.weights, other.weights, rtol=1e-6)
+    assert_allclose(model.weight_rows, other.weight_rows, rtol=1e-6)
     model.compile(SGD(0.1), "mse")
     assert model.learning_rate.tolist() == [0.1, 0.1]
 
@@ -178,13 +178,13 @@ def test_batch_after_batch_gives_the_same_bits(shuffle):
     plain, watched, seen = build(networks=3, l2=0.01), build(networks=3, l2=0.01), Batches()
     expected = plain.fit(X, Y, **options).history["loss"]
     history = watched.fit(X, Y, callbacks=[seen], **options).history["loss"]
-    assert np.array_equal(plain.weights, watched.weights)
+    assert np.array_equal(plain.weight_rows, watched.weight_rows)
     assert_allclose(history, expected, rtol=1e-12)
     assert [len(epoch) for epoch in seen.losses] == [4, 4, 4]
     assert np.array_equal([epoch[-1] for epoch in seen.losses], history)  # the epoch's mean so far
     for each in (plain, watched):
         each.fit(X, Y, epochs=2)  # optimiser and counters stand where they would
-    assert np.array_equal(plain.weights, watched.weights)
+    assert np.array_equal(plain.weight_rows, watched.weight_rows)
 
 
 def test_batch_after_batch_with_series_of_different_lengths_and_networks_that_stop():
@@ -196,7 +196,7 @@ def test_batch_after_batch_with_series_of_different_lengths_and_networks_that_st
     for callbacks in ([stop], [stop, Batches()]):
         made.append(build(networks=3))
         made[-1].fit(x, y, epochs=3, batch_size=4, callbacks=callbacks)
-    assert np.array_equal(made[0].weights, made[1].weights)
+    assert np.array_equal(made[0].weight_rows, made[1].weight_rows)
 
 
 def test_stopping_in_a_batch_ends_the_epoch_there():
@@ -206,7 +206,7 @@ def test_stopping_in_a_batch_ends_the_epoch_there():
     assert len(history.epoch) == 1
     other = build()
     other.fit(X[:10], Y[:10], batch_size=5, shuffle=False)
-    assert np.array_equal(model.weights, other.weights)
+    assert np.array_equal(model.weight_rows, other.weight_rows)
 
 
 # Words
@@ -227,15 +227,15 @@ def test_verbose_callbacks_say_what_they_did(capsys):
 def test_a_fit_that_diverges_leaves_finite_weights():
     model = Sequential([SimpleRNN(3, "linear", input_shape=(3, 2)), Dense(1)], seed=0, networks=2)
     model.compile(SGD((0.01, 1e20)), "mse")
-    start = model.weights
+    start = model.weight_rows
     with pytest.raises(DivergenceError, match=r"in epoch 2 of 5 \(network 1\): lower the learning rate \(now 1e\+20\)"):
         model.fit(X, Y, epochs=5)
-    assert np.array_equal(model.weights[1], start[1])
+    assert np.array_equal(model.weight_rows[1], start[1])
     alone = Sequential([SimpleRNN(3, "linear", input_shape=(3, 2)), Dense(1)], seed=0)
     alone.compile(SGD(0.01), "mse")
     seen = Recorder()
     alone.fit(X, Y, epochs=5, callbacks=[seen])
-    assert np.array_equal(model.weights[0], seen.weights[-1][0])  # the other keeps its best
+    assert np.array_equal(model.weight_rows[0], seen.weight_rows[-1][0])  # the other keeps its best
 
 
 def _fit(*callbacks: object, **options: object) -> object:

@@ -44,18 +44,18 @@ class Told:
         self.optimizer = SimpleNamespace(learning_rate=rate)
 
     @property
-    def weights(self):
+    def weight_rows(self):
         return self.own.copy()
 
-    @weights.setter
-    def weights(self, weights):
+    @weight_rows.setter
+    def weight_rows(self, weights):
         self.own[...] = weights
 
     def get_weights(self):
-        return [self.weights]
+        return [self.weight_rows]
 
     def set_weights(self, weights):
-        self.weights = weights[0]
+        self.weight_rows = weights[0]
 
 
 def keras_epochs(callback, losses: np.ndarray, rate: float = 0.0) -> tuple[float, int, list[float]]:
@@ -65,7 +65,7 @@ def keras_epochs(callback, losses: np.ndarray, rate: float = 0.0) -> tuple[float
     callback.on_train_begin()
     rates, stopped = [], 0
     for epoch, loss in enumerate(losses):
-        model.weights = epoch
+        model.weight_rows = epoch
         logs = {"val_loss": float(loss)}
         callback.on_epoch_end(epoch, logs)
         rates.append(logs.get("learning_rate", rate))
@@ -73,7 +73,7 @@ def keras_epochs(callback, losses: np.ndarray, rate: float = 0.0) -> tuple[float
             stopped = epoch
             break
     callback.on_train_end()
-    return float(model.weights[0, 0]), stopped, rates
+    return float(model.weight_rows[0, 0]), stopped, rates
 
 
 STOPS = [
@@ -102,7 +102,7 @@ def test_early_stopping_stops_each_network_where_keras_would(keras, options):
         ours.on_epoch_end(epoch, {"val_loss": np.where(stopped, np.nan, column)})
         stopped = np.broadcast_to(model.stop_training, len(losses))
     ours.on_train_end()
-    assert model.weights[:, 0].tolist() == [weights for weights, _ in expected]
+    assert model.weight_rows[:, 0].tolist() == [weights for weights, _ in expected]
     assert ours.stopped_epoch.tolist() == [epoch for _, epoch in expected]
     if "start_from_epoch" not in options:
         assert len(set(ours.stopped_epoch.tolist())) > 2  # each by itself

@@ -88,27 +88,27 @@ def test_a_fit_stopped_after_any_epoch_goes_on_as_if_it_had_not_been(whole, tmp_
         fit(build(), Checkpoint(path, every), stop_after(stopped))
     model = build()
     history = fit(model, Checkpoint(path, every))
-    assert np.array_equal(model.weights, whole[0].weights)
+    assert np.array_equal(model.weight_rows, whole[0].weight_rows)
     assert same(history, whole[1])
     assert history.params["resumed"] == stopped // every * every
     again = build()
     assert same(fit(again, Checkpoint(path, every)), history)  # the file of a finished fit gives its result
-    assert np.array_equal(again.weights, whole[0].weights)
+    assert np.array_equal(again.weight_rows, whole[0].weight_rows)
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_best_weights_of_before_are_kept_when_the_resumed_fit_is_interrupted(tmp_path):
     weights, options = [], {"epochs": 30, "validation_split": 0.3}
     keep, first, model = Checkpoint(tmp_path / "run.npz"), build(optimizer=SGD(0.5)), build(optimizer=SGD(0.5))
-    see = LambdaCallback(on_epoch_end=lambda epoch, logs: weights.append((logs["val_loss"], first.weights)))
+    see = LambdaCallback(on_epoch_end=lambda epoch, logs: weights.append((logs["val_loss"], first.weight_rows)))
     with pytest.raises(StoppedError):
         first.fit(X, Y, callbacks=[see, keep, stop_after(20)], **options)
     with pytest.raises(StoppedError):
         model.fit(X, Y, callbacks=[keep, stop_after(20)], **options)
     best = np.argmin([losses for losses, _ in weights], axis=0)
     assert best.min() < 18
-    assert np.array_equal(model.weights, [weights[epoch][1][network] for network, epoch in enumerate(best)])
-    assert np.array_equal(model.weights, first.weights)
+    assert np.array_equal(model.weight_rows, [weights[epoch][1][network] for network, epoch in enumerate(best)])
+    assert np.array_equal(model.weight_rows, first.weight_rows)
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.05, momentum=0.9), RMSprop(0.01, momentum=0.5, centered=True)], ids=repr)
@@ -123,10 +123,10 @@ def test_more_epochs_go_on_from_the_file_and_give_the_same_bits_in_a_further_fit
     history = fresh.fit(X, Y, epochs=11, batch_size=6, callbacks=[keep])
     assert same(history, expected)
     assert (history.params["resumed"], len(history.epoch)) == (5, 11)
-    assert np.array_equal(fresh.weights, plain.weights)
+    assert np.array_equal(fresh.weight_rows, plain.weight_rows)
     for each in (plain, fresh):
         each.fit(X, Y, epochs=2)  # slots, steps and random numbers are where they would be
-    assert np.array_equal(fresh.weights, plain.weights)
+    assert np.array_equal(fresh.weight_rows, plain.weight_rows)
 
 
 def test_a_callback_of_ones_own_keeps_its_state(tmp_path):
@@ -160,7 +160,7 @@ sys.path[:0] = {paths!r}
 import numpy as np
 from test_checkpoint import SCRIPTED, Checkpoint, scripted
 model, history = scripted(Checkpoint({path!r}, every=3))
-print("done", model.weights.tobytes().hex(), history.params["resumed"], flush=True)
+print("done", model.weight_rows.tobytes().hex(), history.params["resumed"], flush=True)
 """
 SCRIPTED = 200  # epochs
 
@@ -203,7 +203,7 @@ def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bits(tmp_p
     model, history = scripted()
     weights, codes, resumed = run_until(number, tmp_path / "run.npz", rounds)
     assert codes == [-number] * rounds + [0]
-    assert weights == model.weights.tobytes().hex()
+    assert weights == model.weight_rows.tobytes().hex()
     assert 3 <= resumed < SCRIPTED
     assert len(history.epoch) == SCRIPTED
 
@@ -268,17 +268,17 @@ def test_a_refused_file_leaves_the_model_as_it_was(saved):
         model.fit(X, Y, epochs=3, callbacks=[Checkpoint(saved)])
     for each in (model, other):
         each.fit(X, Y, epochs=3)  # optimiser and random numbers go on where they stood
-    assert np.array_equal(model.weights, other.weights)
+    assert np.array_equal(model.weight_rows, other.weight_rows)
 
 
 def check_damaged(path) -> None:
     model = build()
-    start = model.weights
+    start = model.weight_rows
     with pytest.raises(DataError) as caught:
         fit(model, Checkpoint(path), epochs=2)
     assert str(caught.value).startswith(f"{path}: ")
     assert "remove it to start afresh" in str(caught.value)
-    assert np.array_equal(model.weights, start)
+    assert np.array_equal(model.weight_rows, start)
 
 
 def test_a_truncated_or_altered_file_is_refused_whole(saved):
@@ -303,7 +303,7 @@ def test_no_altered_byte_changes_what_is_trained(saved):
             fit(model, Checkpoint(saved), epochs=2)
         except InputError:
             continue
-        assert np.array_equal(model.weights, expected.weights)  # a date of the zip's own, say
+        assert np.array_equal(model.weight_rows, expected.weight_rows)  # a date of the zip's own, say
 
 
 def rewrite(path, **changes) -> None:

@@ -46,7 +46,7 @@ def test_series_of_other_lengths_beside_it(batch_size):
     for network, length in enumerate((10, 40)):
         alone = made(2)
         alone.fit([X[:length]] * 2, [Y[:length]] * 2, epochs=3, batch_size=batch_size)
-        assert alone.weights[network].tobytes() == both.weights[network].tobytes()
+        assert alone.weight_rows[network].tobytes() == both.weight_rows[network].tobytes()
 
 
 @networks.needs_kernel
@@ -57,7 +57,7 @@ def test_callbacks_for_batches(batch_size):
     look = LambdaCallback(on_train_batch_end=lambda batch, _: seen.append(batch))
     watched.fit(X[:20], Y[:20], epochs=3, batch_size=batch_size, callbacks=[look])
     assert len(seen) == 3 * -(-20 // batch_size)
-    assert plain.weights.tobytes() == watched.weights.tobytes()
+    assert plain.weight_rows.tobytes() == watched.weight_rows.tobytes()
 
 
 class _StopSecond(Callback):
@@ -70,18 +70,18 @@ def test_a_network_without_dropout_whose_neighbour_with_it_stops():
     one, other = (made(2, SimpleRNN(3, dropout=(0.0, rate))) for rate in (0.5, 0.0))
     one.fit(X, Y, epochs=4, batch_size=4, callbacks=[_StopSecond()])
     other.fit(X, Y, epochs=4, batch_size=4)
-    assert one.weights[0].tobytes() == other.weights[0].tobytes()
+    assert one.weight_rows[0].tobytes() == other.weight_rows[0].tobytes()
 
 
 @pytest.mark.parametrize("engine", ["numpy", pytest.param("lanes", marks=networks.needs_kernel)])
 def test_divergence_names_the_epoch_and_the_network_and_does_not_train_to_the_end(engine):
     model = made(16, engine=engine)
     model.compile(SGD((*(1e-3,) * 7, 1e18, *(1e-3,) * 8)), "mse")
-    start, epochs = model.weights, 10**6 if engine == "lanes" else 3  # a million epochs would take minutes
+    start, epochs = model.weight_rows, 10**6 if engine == "lanes" else 3  # a million epochs would take minutes
     with pytest.raises(DivergenceError, match=r"in epoch [12] of [0-9]+ \(network 7\): lower the learning rate"):
         model.fit(X, Y, epochs=epochs, batch_size=8)
-    assert np.isfinite(model.weights).all()
-    assert model.weights[7].tobytes() == start[7].tobytes() or np.abs(model.weights[7]).max() < 1e30
+    assert np.isfinite(model.weight_rows).all()
+    assert model.weight_rows[7].tobytes() == start[7].tobytes() or np.abs(model.weight_rows[7]).max() < 1e30
 
 
 @networks.needs_kernel
@@ -96,10 +96,10 @@ def test_divergence_ends_a_fit_that_several_threads_share(monkeypatch):
 @pytest.mark.parametrize("callback", [EarlyStopping(), ReduceLROnPlateau()])
 def test_a_monitor_that_there_is_not_is_refused_before_any_training(callback):
     model = made()
-    start = model.weights
+    start = model.weight_rows
     with pytest.raises(OptionError, match=r"monitor 'val_loss': this fit has 'loss'; give fit validation_split"):
         model.fit(X, Y, callbacks=[callback])
-    assert model.weights.tobytes() == start.tobytes()
+    assert model.weight_rows.tobytes() == start.tobytes()
 
 
 def test_what_is_not_finite_does_not_leave():
@@ -117,11 +117,11 @@ def test_what_is_not_finite_does_not_leave():
 
 def test_a_layer_that_does_not_fit_leaves_the_network_as_it_was():
     model = made()
-    weights = model.weights
+    weights = model.weight_rows
     with pytest.raises(ShapeError, match="needs a sequence"):
         model.add(GRU(2))
     assert len(model.layers) == 2
-    assert model.weights.tobytes() == weights.tobytes()
+    assert model.weight_rows.tobytes() == weights.tobytes()
     model.add(Dense(2))
     assert model.architecture.output_shape == (2,)
     for wrong, words in ((SimpleRNN(2, input_shape=(5, 1)), "contradicts"), (Dense(1, input_shape=(6, 1)), "only the")):
@@ -136,7 +136,7 @@ def test_a_model_can_be_copied_and_sent(duplicate):
     other = duplicate(model)
     for one in (model, other):
         one.fit(X, Y, epochs=1)
-    assert other.weights.tobytes() == model.weights.tobytes()
+    assert other.weight_rows.tobytes() == model.weight_rows.tobytes()
 
 
 @pytest.mark.parametrize(

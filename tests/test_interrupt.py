@@ -43,17 +43,17 @@ def data_for(model: Sequential) -> tuple[np.ndarray, np.ndarray]:
 
 class Recorder(Callback):
     def __init__(self) -> None:
-        self.weights: list[np.ndarray] = []
+        self.weight_rows: list[np.ndarray] = []
         self.logs: list[dict] = []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.weights.append(self.model.weights)
+        self.weight_rows.append(self.model.weight_rows)
         self.logs.append(dict(logs or {}))
 
     def best(self, name: str, epochs: int) -> tuple[np.ndarray, np.ndarray]:
         """Each network's best epoch among the first, and its weights there."""
         best = np.argmin([logs[name] for logs in self.logs[:epochs]], axis=0)
-        return best, np.array([self.weights[epoch][network] for network, epoch in enumerate(best)])
+        return best, np.array([self.weight_rows[epoch][network] for network, epoch in enumerate(best)])
 
 
 def interrupt_at(share: float):
@@ -74,7 +74,7 @@ def test_each_network_keeps_the_weights_of_its_best_epoch(validation_split, watc
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, on_progress=interrupt_at(0.624), callbacks=callbacks, **options)  # in the thirteenth epoch
     epochs, weights = seen.best("val_loss" if validation_split else "loss", 12)
-    assert np.array_equal(model.weights, weights)
+    assert np.array_equal(model.weight_rows, weights)
     assert len(set(epochs.tolist())) > 1
     if validation_split:
         lowest = np.min([logs["val_loss"] for logs in seen.logs[:12]], axis=0)
@@ -83,15 +83,15 @@ def test_each_network_keeps_the_weights_of_its_best_epoch(validation_split, watc
 
 def test_in_the_first_epoch_the_weights_stay_as_they_are_and_a_fit_goes_on_from_there():
     model = build(engine="numpy")
-    start = model.weights
+    start = model.weight_rows
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, epochs=5, batch_size=4, on_progress=interrupt_at(0.1))
-    assert not np.array_equal(model.weights, start)
+    assert not np.array_equal(model.weight_rows, start)
     other = build(engine="numpy")
-    other.weights = model.weights
+    other.weight_rows = model.weight_rows
     for each in (model, other):  # the optimiser starts afresh
         each.fit(X, Y, epochs=2)
-    assert np.array_equal(model.weights, other.weights)
+    assert np.array_equal(model.weight_rows, other.weight_rows)
 
 
 def test_the_best_of_an_earlier_fit_does_not_come_back():
@@ -101,7 +101,7 @@ def test_the_best_of_an_earlier_fit_does_not_come_back():
     other.fit(X, Y + 10, epochs=3, callbacks=[seen])
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y + 10, epochs=10, on_progress=interrupt_at(0.35))
-    assert np.array_equal(model.weights, seen.best("loss", 3)[1])
+    assert np.array_equal(model.weight_rows, seen.best("loss", 3)[1])
 
 
 def test_an_error_in_a_callback_keeps_the_best_too():
@@ -112,7 +112,7 @@ def test_an_error_in_a_callback_keeps_the_best_too():
     seen, model = Recorder(), build()
     with pytest.raises(RuntimeError, match="in a callback"):
         model.fit(X, Y, epochs=20, batch_size=4, callbacks=[seen, LambdaCallback(on_epoch_end=fail)])
-    assert np.array_equal(model.weights, seen.best("loss", 8)[1])
+    assert np.array_equal(model.weight_rows, seen.best("loss", 8)[1])
 
 
 SCRIPT = """
@@ -127,7 +127,7 @@ def on_progress(share):
 try:
     model.fit(*data_for(model), epochs={epochs}, batch_size=4, validation_split={split}, on_progress=on_progress)
 except KeyboardInterrupt:
-    print(json.dumps([time.monotonic(), model.weights.tolist(), model.predict(X[:1])[:, 0, 0].tolist()]))
+    print(json.dumps([time.monotonic(), model.weight_rows.tolist(), model.predict(X[:1])[:, 0, 0].tolist()]))
 """
 
 
@@ -153,14 +153,14 @@ def test_a_real_signal_ends_a_fit_in_a_fifth_of_a_second_with_the_best_weights(e
     # They are each network's record so far: found again by training until all of them have come by.
     model, kept, found = build(engine=engine), np.array(weights, dtype=np.float32), np.zeros(NETWORKS, dtype=bool)
     again = build(engine=engine)
-    again.weights = kept
+    again.weight_rows = kept
     assert np.array_equal(again.predict(X[:1])[:, 0, 0].astype(float), forecasts)
     record = np.full(NETWORKS, np.inf)
 
     def look(epoch: int, logs: dict) -> None:
         losses = logs["val_loss" if split else "loss"]
         record[~found] = np.minimum(record, losses)[~found]
-        found[(model.weights == kept).all(axis=1) & (losses == record)] = True
+        found[(model.weight_rows == kept).all(axis=1) & (losses == record)] = True
         model.stop_training = bool(found.all())
 
     options = {"epochs": RECORDS, "batch_size": 4, "validation_split": split}
@@ -187,9 +187,9 @@ def test_the_same_model_goes_on_after_an_interruption_and_starts_no_other_fit(tm
         broken.fit(x, y, epochs=9, callbacks=[Checkpoint(point), LambdaCallback(on_epoch_end=stop)])
     done = broken.fit(x, y, epochs=9, callbacks=[Checkpoint(point)])
     assert done.params["resumed"] == 4
-    assert broken.weights.tobytes() == whole.weights.tobytes()
+    assert broken.weight_rows.tobytes() == whole.weight_rows.tobytes()
     # A further fit is another one, and so is one from other weights.
     for other in (broken, made()):
-        other.weights = other.weights + np.float32(0.5)
+        other.weight_rows = other.weight_rows + np.float32(0.5)
         with pytest.raises(OptionError, match="weights at the start differs"):
             other.fit(x, y, epochs=9, callbacks=[Checkpoint(point)])

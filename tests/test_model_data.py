@@ -47,7 +47,7 @@ def test_series_of_different_lengths_give_each_network_what_it_has_alone(options
         alone = other.fit(
             SERIES[network], TARGETS[network], sample_weight=WEIGHTS[network], epochs=4, batch_size=5, **options
         ).history
-        assert np.array_equal(model.weights[network], other.weights[network])
+        assert np.array_equal(model.weight_rows[network], other.weight_rows[network])
         for name, losses in alone.items():
             assert [row[network] for row in history[name]] == [row[network] for row in losses]
 
@@ -57,7 +57,7 @@ def test_lists_and_arrays_with_a_leading_axis_are_the_same():
     listed, stacked = build(), build()
     listed.fit(x, y, epochs=2, validation_data=(x, y))
     stacked.fit(np.stack(x), np.stack(y), epochs=2, validation_data=(np.stack(x), np.stack(y)))
-    assert np.array_equal(listed.weights, stacked.weights)
+    assert np.array_equal(listed.weight_rows, stacked.weight_rows)
     assert np.array_equal(np.stack(listed.predict(x)), stacked.predict(np.stack(x)))
     assert np.array_equal(listed.evaluate(x, y), stacked.evaluate(np.stack(x), np.stack(y)))
 
@@ -76,7 +76,7 @@ def test_one_network_may_be_given_a_list_of_one():
     one, other = build(networks=1), build(networks=1)
     one.fit([X], [Y], epochs=2)
     other.fit(X, Y, epochs=2)
-    assert np.array_equal(one.weights, other.weights)
+    assert np.array_equal(one.weight_rows, other.weight_rows)
     assert np.array_equal(one.predict([X])[0], other.predict(X))
 
 
@@ -87,7 +87,7 @@ def test_weights_of_each_network_for_windows_of_all():
     for network in range(3):
         other = build()
         other.fit(X, Y, sample_weight=weights[network], epochs=3, batch_size=8)
-        assert np.array_equal(model.weights[network], other.weights[network])
+        assert np.array_equal(model.weight_rows[network], other.weight_rows[network])
 
 
 RATES, PENALTIES, SHARES = (0.01, 0.1, 0.03), (0.0, 0.3, 0.01), (0.0, 0.5, 0.25)
@@ -106,8 +106,8 @@ def test_a_sweep_of_rates_penalties_and_dropout_is_one_fit(split):
     for i in range(3):
         other = build(layers=layers(SHARES[i]), optimizer=SGD(RATES[i]), l2=PENALTIES[i])
         assert [row[i] for row in fit(other)] == [row[i] for row in losses]
-        assert np.array_equal(sweep.weights[i], other.weights[i])
-    assert len({tuple(row) for row in sweep.weights}) == 3
+        assert np.array_equal(sweep.weight_rows[i], other.weight_rows[i])
+    assert len({tuple(row) for row in sweep.weight_rows}) == 3
 
 
 # The loss
@@ -131,8 +131,8 @@ def test_windows_without_weight_do_not_count():
     model.fit(X, Y, sample_weight=weight, batch_size=30, shuffle=False, epochs=3)
     halved.fit(X[:15], Y[:15], sample_weight=np.full(15, 0.5), batch_size=15, shuffle=False, epochs=3)
     plain.fit(X, Y, batch_size=30, shuffle=False, epochs=3)
-    assert_allclose(model.weights, halved.weights, atol=1e-6)
-    assert not np.allclose(model.weights, plain.weights, atol=1e-3)
+    assert_allclose(model.weight_rows, halved.weight_rows, atol=1e-6)
+    assert not np.allclose(model.weight_rows, plain.weight_rows, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_every_layer_is_taken_and_dropout_acts_only_in_training():
     model.fit(X, Y, epochs=30)
     plain.fit(X, Y, epochs=30)
     assert (model.evaluate(X, Y) < before).all()
-    assert not np.array_equal(model.weights, plain.weights)
+    assert not np.array_equal(model.weight_rows, plain.weight_rows)
 
 
 # Solvers

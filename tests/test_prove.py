@@ -20,7 +20,7 @@ EVERY = {**NETWORKS, **{f"dropping, {name}": network for name, network in DROPPI
 def test_every_way_gives_what_plain_python_gives(name):
     network = EVERY[name]
     model = network.sequential(seed=1, networks=2)
-    model.weights = network.weights(2)
+    model.weight_rows = network.weights(2)
     table = prove(model, network.windows(5), [FASTEST, "definition"])
     assert table.holds, table.lines()
     assert table.differences["definition"] < 1e-13

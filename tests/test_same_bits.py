@@ -255,7 +255,7 @@ def test_two_fits_of_five_epochs_are_one_of_ten(engine, shuffle):
         options = {"networks": count, "engine": engine, "shuffle": shuffle}
         once = trained(NETWORKS["stacked"], fits=(10,), **options)
         twice = trained(NETWORKS["stacked"], fits=(5, 5), **options)
-        check_same(once.weights, twice.weights)
+        check_same(once.weight_rows, twice.weight_rows)
 
 
 @each_engine
@@ -267,15 +267,15 @@ def test_validation_does_not_change_the_training(engine):
         model.compile("adam", "mse")
     models[0].fit(x, y, validation_split=0.25, epochs=4, batch_size=4)
     models[1].fit(x[:15], y[:15], epochs=4, batch_size=4)
-    check_same(models[0].weights, models[1].weights)
+    check_same(models[0].weight_rows, models[1].weight_rows)
 
 
 @each_engine
 def test_the_same_seed_gives_the_same_bits_and_another_seed_gives_others(engine):
     one, again = (trained(NETWORKS["stacked"], seed=7, networks=3, engine=engine) for _ in range(2))
     other = trained(NETWORKS["stacked"], seed=8, networks=3, engine=engine)
-    check_same(one.weights, again.weights)
-    assert (np.abs(one.weights - other.weights).max(axis=1) > 0.01).all()
+    check_same(one.weight_rows, again.weight_rows)
+    assert (np.abs(one.weight_rows - other.weight_rows).max(axis=1) > 0.01).all()
 
 
 @each_engine
@@ -287,13 +287,13 @@ def test_the_seed_moves_the_shuffles_too_and_not_only_the_start(engine):
         model.set_weights(start)
         model.compile("adam", "mse")
         model.fit(NETWORKS["tutorial"].windows(9), NETWORKS["tutorial"].targets(9), batch_size=1)
-        ends.append(model.weights)
+        ends.append(model.weight_rows)
     assert not np.array_equal(*ends)
 
 
 def test_a_model_without_a_seed_draws_one_that_repeats_it():
     first = trained(NETWORKS["tutorial"], seed=None)
-    check_same(first.weights, trained(NETWORKS["tutorial"], seed=first.seed).weights)
+    check_same(first.weight_rows, trained(NETWORKS["tutorial"], seed=first.seed).weight_rows)
     assert NETWORKS["tutorial"].sequential().seed != first.seed
 
 

@@ -44,15 +44,15 @@ def test_the_input_shape_may_stand_in_input_in_the_first_layer_in_build_or_in_th
     by_evaluate.evaluate(X, Y)
     fitted = compiled()
     fitted.fit(X, Y)
-    assert np.array_equal(by_fit.weights, fitted.weights)
+    assert np.array_equal(by_fit.weight_rows, fitted.weight_rows)
     for model in (by_layer, by_add, by_build, by_predict, by_evaluate):
-        assert np.array_equal(model.weights, build().weights)
+        assert np.array_equal(model.weight_rows, build().weight_rows)
 
 
 def test_layers_and_weights_are_counted():
     model = build(networks=5)
     assert model.count_params() == 2 * 4 + 4 * 4 + 4 + 4 * 1 + 1
-    assert model.weights.shape == (5, 33)
+    assert model.weight_rows.shape == (5, 33)
     assert model.layers == [SimpleRNN(4), Dense(1)]
 
 
@@ -81,10 +81,10 @@ def test_weights_taken_and_given_back_are_the_same(networks):
     lead = () if networks == 1 else (networks,)
     assert [array.shape for array in taken] == [(*lead, *shape) for shape in [(2, 4), (4, 4), (4,), (4, 1), (1,)]]
     other.set_weights(taken)
-    assert np.array_equal(other.weights, model.weights)
+    assert np.array_equal(other.weight_rows, model.weight_rows)
     assert np.array_equal(other.predict(X), model.predict(X))
     taken[0][...] = 7  # a copy: the model keeps its own
-    assert not (model.weights == 7).any()
+    assert not (model.weight_rows == 7).any()
     assert Sequential([SimpleRNN(4)]).get_weights() == []
 
 
@@ -145,10 +145,10 @@ def test_compiling_again_starts_adam_afresh_and_keeps_the_weights():
     model.fit(X, Y, epochs=3, shuffle=False)
     other.set_weights(model.get_weights())
     model.compile("adam", "mse")
-    assert np.array_equal(model.weights, other.weights)
+    assert np.array_equal(model.weight_rows, other.weight_rows)
     for each in (model, other):
         each.fit(X, Y, shuffle=False)
-    assert np.array_equal(model.weights, other.weights)
+    assert np.array_equal(model.weight_rows, other.weight_rows)
 
 
 def test_verbose_two_prints_a_line_for_each_epoch_and_the_others_nothing(capsys):
@@ -193,7 +193,7 @@ def test_progress_rises_to_one(engine, validation_split):
 @pytest.mark.parametrize("validation_split", [0.0, 0.5])
 def test_an_interrupt_ends_the_fit_at_once_and_leaves_weights_to_go_on_from(engine, validation_split):
     model = compiled(engine=engine, networks=20)
-    before = model.weights
+    before = model.weight_rows
     shares: list[float] = []
 
     def interrupt(share: float) -> None:
@@ -203,8 +203,8 @@ def test_an_interrupt_ends_the_fit_at_once_and_leaves_weights_to_go_on_from(engi
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, epochs=50, batch_size=1, on_progress=interrupt, validation_split=validation_split)
     assert len(shares) == 1
-    assert np.isfinite(model.weights).all()
-    assert not np.array_equal(model.weights[0], before[0])
+    assert np.isfinite(model.weight_rows).all()
+    assert not np.array_equal(model.weight_rows[0], before[0])
     loss = model.fit(X, Y, epochs=30).history["loss"]
     assert (loss[-1] < loss[0]).all()
 
@@ -315,7 +315,11 @@ def _with(array: np.ndarray, place: tuple[int, ...], value: float) -> np.ndarray
         (lambda: _fit(validation_split=0.95), OptionError, "0.95 of 10 windows leaves none to train on"),
         (lambda: _fit(verbose=3), OptionError, "verbose: expected 0, 1, 2 or 'auto', got 3"),
         (lambda: build().set_weights(5), InputError, "set_weights: expected a list of 5 arrays, got 5"),
-        (lambda: setattr(build(), "weights", np.ones(33)), ShapeError, "weights: expected shape (1, 33), got (33,)"),
+        (
+            lambda: setattr(build(), "weight_rows", np.ones(33)),
+            ShapeError,
+            "weight_rows: expected shape (1, 33), got (33,)",
+        ),
         (lambda: build().set_weights([]), ShapeError, "set_weights: expected 5 arrays, got 0"),
         (lambda: build().set_weights(build(networks=2).get_weights()), ShapeError, "wx has shape (2, 4), got (2, 2"),
         (lambda: Sequential([SimpleRNN(2)]).set_weights([]), ShapeError, "the network has no input shape yet"),
@@ -335,7 +339,7 @@ def test_a_batch_larger_than_the_data_is_all_of_them(size):
     huge.compile("adam", "mse")
     expected = whole.fit(X, Y, batch_size=len(X), epochs=2, verbose=0).history["loss"]
     assert huge.fit(X, Y, batch_size=size, epochs=2, verbose=0).history["loss"] == expected
-    assert np.array_equal(whole.weights, huge.weights)
+    assert np.array_equal(whole.weight_rows, huge.weight_rows)
 
 
 def test_a_layer_more_leaves_the_weights_below_as_they_are():
@@ -356,12 +360,12 @@ def test_layers_without_a_name_take_the_next_free_one():
 
 def test_refused_weights_change_nothing():
     model = build()
-    before = model.weights
+    before = model.weight_rows
     arrays = build(seed=1).get_weights()
     arrays[-1] = np.array([np.nan])
     with pytest.raises(InputError, match="set_weights: by\\[0\\] is nan"):
         model.set_weights(arrays)
-    assert np.array_equal(model.weights, before)
+    assert np.array_equal(model.weight_rows, before)
 
 
 @pytest.mark.parametrize("value", [1e300, -1e39])

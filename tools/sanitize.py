@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TESTS = [
-    "activations", "engines", "kernel_codes", "kernel_fits", "kernel_gradients", "kernel_trace", "philox", "proof", "same_bits",
-    "step", "team",
+    "activations", "engines", "kernel_codes", "kernel_fits", "kernel_gradients", "kernel_trace", "philox", "proof",
+    "same_bits", "step", "team",
 ]  # fmt: skip
 
 

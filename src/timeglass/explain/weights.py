@@ -63,7 +63,7 @@ def weight_tables(model: Sequential, network: int = 0) -> list[WeightTable]:
     if whole("weight_tables network", network, 0) >= model.networks:
         raise OptionError(f"weight_tables network: expected 0 to {model.networks - 1}, got {network}")
     tables = []
-    split = model.architecture.split(model.weights[network : network + 1])
+    split = model.architecture.split(model.weight_rows[network : network + 1])
     for node, arrays in zip(model.architecture.layers, split, strict=True):
         for name, array in arrays.items():
             values = array[0] if array[0].ndim == 2 else array[0][None]

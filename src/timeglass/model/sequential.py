@@ -181,22 +181,22 @@ class Sequential:
         self._state = state
 
     @property
-    def weights(self) -> Floats:
+    def weight_rows(self) -> Floats:
         """A copy of all weights (L, P), one row for each network, in Keras's order. May be set."""
         return self.training_state.weights.copy()
 
-    @weights.setter
-    def weights(self, weights: ArrayLike) -> None:
-        own, given = self.training_state.weights, as_floats("weights", weights)
+    @weight_rows.setter
+    def weight_rows(self, weights: ArrayLike) -> None:
+        own, given = self.training_state.weights, as_floats("weight_rows", weights)
         if given.shape != own.shape:
-            raise ShapeError(f"weights: expected shape {own.shape}, got {given.shape}")
+            raise ShapeError(f"weight_rows: expected shape {own.shape}, got {given.shape}")
         own[...] = given
 
     def get_weights(self) -> list[Floats]:
         """Keras's list: kernel, recurrent kernel, bias of each layer; each (L, …) where L > 1."""
         if self._architecture is None:
             return []
-        arrays = [array for layer in self._architecture.split(self.weights) for array in layer.values()]
+        arrays = [array for layer in self._architecture.split(self.weight_rows) for array in layer.values()]
         return [array[0] for array in arrays] if self.networks == 1 else arrays
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:

@@ -109,7 +109,7 @@ start_from_epoch=0)
         self.stopped_epoch = np.zeros(networks, dtype=np.int64)
         self.best_epoch = np.zeros(networks, dtype=np.int64)
         self.best = np.full(networks, np.nan)
-        self.best_weights = self.model.weights if self.restore_best_weights else None
+        self.best_weights = self.model.weight_rows if self.restore_best_weights else None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         values = self._monitor.values(logs or {}, len(self.wait))
@@ -121,7 +121,7 @@ start_from_epoch=0)
         self.best[better] = values[better]
         self.best_epoch[better] = epoch
         if self.best_weights is not None and better.any():
-            self.best_weights[better] = self.model.weights[better]
+            self.best_weights[better] = self.model.weight_rows[better]
         # As in Keras, what is better than before but not than the baseline neither ends nor begins the waiting.
         renewed = better if self.baseline is None else better & self._monitor.better(values, self.baseline)
         self.wait[renewed] = 0
@@ -132,10 +132,10 @@ start_from_epoch=0)
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         if self.best_weights is not None:
-            weights = self.model.weights
+            weights = self.model.weight_rows
             judged = ~np.isnan(self.best)
             weights[judged] = self.best_weights[judged]
-            self.model.weights = weights
+            self.model.weight_rows = weights
         if self.verbose:
             stopped = self.stopped_epoch[self.stopped_epoch > 0]
             say(f"EarlyStopping: stopped {len(stopped)} of {len(self.wait)} networks" + _range(stopped))

@@ -180,7 +180,7 @@ def run_job(plan: JobPlan, *, verbose: int | str = 0) -> JobResult:
     every = cut_windows(plan.train.values, plan.options.time_steps, stride=1)
     rivals = baselines(plan.train, plan.test, every, monthly=plan.series.monthly)
     verdict = judge(test.y, pair[1].mean(axis=0), rivals[0].test, seed=plan.options.seed)
-    proof = prove_forecasts(model.architecture, model.weights, both, forecasts[:, :, None])
+    proof = prove_forecasts(model.architecture, model.weight_rows, both, forecasts[:, :, None])
     typical = int(np.argsort(scores[0].networks, kind="stable")[(plan.options.networks - 1) // 2])
     losses = np.reshape(np.array(history.history["loss"]), (plan.options.epochs, -1)).T
     return JobResult(

@@ -97,7 +97,7 @@ def _gradient(activation: str) -> Iterator[str]:
     target, loss = number(TARGET), number(trace.losses[0])
     yield f"The gradient, where the output should have been {target}: the loss is (o3 − {target})² = {loss}."
     yield "Each weight of wh acts at every step: its derivative is a sum over the steps (backpropagation through time):"
-    weights = model.weights[0].astype(np.float64)
+    weights = model.weight_rows[0].astype(np.float64)
     for i, j in np.ndindex(2, 2):
         shares = trace["simple_rnn.dwh"][0, :, i, j]
         nudge = np.zeros_like(weights)

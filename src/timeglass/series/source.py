@@ -43,9 +43,7 @@ def read_bytes(where: str, *, private: bool = False) -> tuple[bytes, str]:
 def _read_file(path: Path) -> bytes:
     with open_regular(path, "save the data to a file first", ".csv") as (file, size):
         if size > _MOST_BYTES:
-            raise DataError(
-                f"{path} has {size:,} bytes, this job reads at most {_MOST_BYTES:,}: give a shorter part"
-            )
+            raise DataError(f"{path} has {size:,} bytes, this job reads at most {_MOST_BYTES:,}: give a shorter part")
         return file.read(_MOST_BYTES)
 
 

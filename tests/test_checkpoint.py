@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from timeglass.model.checkpoint import Checkpoint
 from timeglass.model.history import History
 from timeglass.model.sequential import Sequential
 from timeglass.model.stopping import EarlyStopping, ReduceLROnPlateau
+from timeglass.model.tensor_file import pack, unpack
 from timeglass.network.layers import Dense, Dropout, SimpleRNN
 from timeglass.train.optimizers import SGD, Adam, RMSprop
 
@@ -83,7 +83,7 @@ def whole() -> tuple[Sequential, History]:
 @pytest.mark.parametrize("every", [1, 2])
 def test_a_fit_stopped_after_any_epoch_goes_on_as_if_it_had_not_been(whole, tmp_path, epoch, every):
     stopped = min(epoch, len(whole[1].epoch) - 1)
-    path = tmp_path / "run.npz"
+    path = tmp_path / "run.safetensors"
     with pytest.raises(StoppedError):
         fit(build(), Checkpoint(path, every), stop_after(stopped))
     model = build()
@@ -99,7 +99,7 @@ def test_a_fit_stopped_after_any_epoch_goes_on_as_if_it_had_not_been(whole, tmp_
 
 def test_the_best_weights_of_before_are_kept_when_the_resumed_fit_is_interrupted(tmp_path):
     weights, options = [], {"epochs": 30, "validation_split": 0.3}
-    keep, first, model = Checkpoint(tmp_path / "run.npz"), build(optimizer=SGD(0.5)), build(optimizer=SGD(0.5))
+    keep, first, model = Checkpoint(tmp_path / "run.safetensors"), build(optimizer=SGD(0.5)), build(optimizer=SGD(0.5))
     see = LambdaCallback(on_epoch_end=lambda epoch, logs: weights.append((logs["val_loss"], first.weight_rows)))
     with pytest.raises(StoppedError):
         first.fit(X, Y, callbacks=[see, keep, stop_after(20)], **options)
@@ -117,7 +117,7 @@ def test_more_epochs_go_on_from_the_file_and_give_the_same_bits_in_a_further_fit
     layers = [SimpleRNN(3, input_shape=(3, 2), dropout=0.2), Dropout(0.3), Dense(1)]
     plain, model = (build(optimizer=optimizer, layers=layers, l2=0.01) for _ in range(2))
     expected = plain.fit(X, Y, epochs=11, batch_size=6)
-    keep = Checkpoint(tmp_path / "run.npz", every=4)
+    keep = Checkpoint(tmp_path / "run.safetensors", every=4)
     model.fit(X, Y, epochs=5, batch_size=6, callbacks=[keep])
     fresh = build(optimizer=optimizer, layers=layers, l2=0.01)
     history = fresh.fit(X, Y, epochs=11, batch_size=6, callbacks=[keep])
@@ -144,7 +144,7 @@ def test_a_callback_of_ones_own_keeps_its_state(tmp_path):
             self.seen[:] = state["seen"]
 
     counters = Counter(), Counter()
-    keep = Checkpoint(tmp_path / "run.npz")
+    keep = Checkpoint(tmp_path / "run.safetensors")
     with pytest.raises(StoppedError):
         build().fit(X, Y, epochs=5, callbacks=[counters[0], keep, stop_after(3)])
     build().fit(X, Y, epochs=5, callbacks=[counters[1], keep])
@@ -201,7 +201,7 @@ def run_until(signal_number: int, path: Path, rounds: int) -> tuple[str, list[in
 @pytest.mark.parametrize(("number", "rounds"), [(signal.SIGKILL, 2), (signal.SIGINT, 1)], ids=["SIGKILL", "SIGINT"])
 def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bits(tmp_path, number, rounds):
     model, history = scripted()
-    weights, codes, resumed = run_until(number, tmp_path / "run.npz", rounds)
+    weights, codes, resumed = run_until(number, tmp_path / "run.safetensors", rounds)
     assert codes == [-number] * rounds + [0]
     assert weights == model.weight_rows.tobytes().hex()
     assert 3 <= resumed < SCRIPTED
@@ -213,7 +213,7 @@ def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bits(tmp_p
 
 @pytest.fixture
 def saved(tmp_path):
-    path = tmp_path / "run.npz"
+    path = tmp_path / "run.safetensors"
     fit(build(), Checkpoint(path), epochs=2)
     return path
 
@@ -286,9 +286,8 @@ def test_a_truncated_or_altered_file_is_refused_whole(saved):
     for length in [0, 1, 100, len(good) // 2, len(good) - 1]:
         saved.write_bytes(good[:length])
         check_damaged(saved)
-    with zipfile.ZipFile(io.BytesIO(good)) as file:
-        ends = [info.header_offset for info in file.infolist()[1:]] + [file.start_dir]
-    for place in [end - 1 for end in ends]:  # the last byte of each array
+    contents = unpack(KIND, io.BytesIO(good), len(good))
+    for place in [contents.start + entry.end - 1 for entry in contents.entries.values()]:  # the last byte of each array
         saved.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
         check_damaged(saved)
 
@@ -303,45 +302,46 @@ def test_no_altered_byte_changes_what_is_trained(saved):
             fit(model, Checkpoint(saved), epochs=2)
         except InputError:
             continue
-        assert np.array_equal(model.weight_rows, expected.weight_rows)  # a date of the zip's own, say
+        assert np.array_equal(model.weight_rows, expected.weight_rows)
 
 
-def rewrite(path, **changes) -> None:
-    """Replaces arrays of the file, or with None removes them."""
-    with np.load(path) as file:
-        arrays = dict(file)
+KIND = ("timeglass checkpoint", 2)
+
+
+def rewrite(path, kind=KIND, **changes) -> None:
+    """Replaces arrays of the file and keys of its header, or with None removes arrays; all checksums are right."""
+    content = path.read_bytes()
+    contents = unpack(KIND, io.BytesIO(content), len(content))
+    header, arrays = contents.header | changes.pop("header", {}), contents.arrays()
     for name, change in changes.items():
         name = name.replace("__", ".")
         if change is None:
             del arrays[name]
-        elif name == "header":
-            header = json.loads(arrays[name].tobytes()) | change
-            arrays[name] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
         else:
             arrays[name] = change(arrays[name])
-    np.savez(path, **arrays)
+    path.write_bytes(pack(kind, header, arrays))
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"header": {"version": 2}}, "written in version 2 of the checkpoint's format, this is 1"),
-        ({"header": {"format": "other"}}, "its header is of no checkpoint"),
+        ({"kind": (KIND[0], 3)}, "made by format version 3, this Timeglass reads 2: install a newer Timeglass"),
+        ({"kind": ("timeglass model", 1)}, "it holds a 'timeglass model', not a 'timeglass checkpoint'"),
+        ({"kind": ("other", 2)}, "it is no file of Timeglass: its format is not named"),
         ({"header": {"epochs": "two"}}, "its header's epochs is 'two'"),
         ({"header": {"fingerprint": None}}, "its header's fingerprint is None"),
-        ({"header": None}, "not a whole checkpoint ('header')"),
-        ({"state__weights": None}, "damaged ('state.weights')"),
+        ({"state__weights": None}, "tensor 'state.weights' is missing"),
         ({"state__weights": lambda a: a * np.nan}, "state.weights has numbers that are not finite"),
         ({"state__weights": lambda a: a[:, :-1].copy()}, "state.weights is float32 (4, 21), expected float32 (4, 22)"),
         ({"state__slots": lambda a: a[:1]}, "state.slots is float32 (1, 4, 22), expected float32 (2, 4, 22)"),
         ({"state__steps": lambda a: a.astype(float)}, "state.steps is float64 (4,), expected int64 (4,)"),
         ({"history__loss": lambda a: np.concatenate([a, a])}, "history and epochs disagree"),
-        ({"history__loss": None}, "history and epochs disagree"),
+        ({"history__loss": None}, "tensor 'history.loss' is missing"),
         (
             {"callback__EarlyStopping 1__wait": lambda a: a[:1]},
-            "EarlyStopping 1 wait is int64 (1,), expected int64 (4,)",
+            "callback.EarlyStopping 1.wait is int64 (1,), expected int64 (4,)",
         ),
-        ({"state__weights": lambda a: a.astype(object)}, "not a whole checkpoint"),
+        ({"state__weights": lambda a: a.astype(np.float16)}, "state.weights is float16 (4, 22), expected float32"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
@@ -353,11 +353,19 @@ def test_a_file_that_does_not_fit_together_is_refused(saved, changes, words):
 
 
 def test_an_array_said_to_be_larger_than_the_file_is_not_made(saved):
-    head = io.BytesIO()
-    np.lib.format.write_array_header_1_0(head, {"descr": "<f4", "fortran_order": False, "shape": (2**40, 2**10)})
-    with zipfile.ZipFile(saved, "a") as file:
-        file.writestr("bomb.npy", head.getvalue() + b"0000")
+    content = saved.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["bomb"] = {"dtype": "F32", "shape": [2**40, 2**10], "data_offsets": [len(content), len(content) + 2**52]}
+    changed = json.dumps(header).encode()
+    saved.write_bytes(len(changed).to_bytes(8, "little") + changed + content[8 + length :])
     check_damaged(saved)
+
+
+def test_a_checkpoint_of_before_is_said_to_be_none(saved):
+    np.savez(saved.with_suffix(".npz"), header=np.zeros(3, dtype=np.uint8))
+    with pytest.raises(DataError, match=r"run\.npz: it is a zip archive, as \.keras and \.npz files are"):
+        fit(build(), Checkpoint(saved.with_suffix(".npz")), epochs=2)
 
 
 def _fit_with(*callbacks: object) -> History:
@@ -367,7 +375,7 @@ def _fit_with(*callbacks: object) -> History:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda path: _fit_with(Checkpoint(path / "no" / "run.npz")), "there is no folder "),
+        (lambda path: _fit_with(Checkpoint(path / "no" / "run.safetensors")), "there is no folder "),
         (lambda path: _fit_with(Checkpoint(path)), "is a folder: give the name of a file"),
         (
             lambda path: _fit_with(Checkpoint(path / "a"), Checkpoint(path / "b")),
@@ -389,4 +397,4 @@ def test_a_path_that_cannot_be_used_is_refused_before_any_work(tmp_path, call, w
 def test_history_that_is_no_numbers_cannot_be_kept(tmp_path):
     add = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(note="good"))
     with pytest.raises(OptionError, match="Checkpoint: cannot keep history note: expected numbers, got <U4"):
-        _fit_with(add, Checkpoint(tmp_path / "run.npz"))
+        _fit_with(add, Checkpoint(tmp_path / "run.safetensors"))

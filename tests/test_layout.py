@@ -126,7 +126,7 @@ def test_the_public_names_are_these() -> None:
         "MeanSquaredError", "MeanAbsoluteError", "Huber", "LogCosh", "Quantile", "GaussianLikelihood",
         "Callback", "Checkpoint", "EarlyStopping", "History", "LambdaCallback", "ReduceLROnPlateau",
         "DataError", "DivergenceError", "EngineError", "EngineWarning", "InputError", "OptionError", "ShapeError",
-        "TimeglassError", "__version__",
+        "TimeglassError", "__version__", "load_model",
     }  # fmt: skip
 
 

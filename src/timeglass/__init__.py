@@ -13,6 +13,7 @@ from timeglass.errors import (
 from timeglass.model.callbacks import Callback, LambdaCallback
 from timeglass.model.checkpoint import Checkpoint
 from timeglass.model.history import History
+from timeglass.model.saving import load_model
 from timeglass.model.sequential import Sequential
 from timeglass.model.stopping import EarlyStopping, ReduceLROnPlateau
 from timeglass.network.layers import (
@@ -72,6 +73,7 @@ __all__ = [
     "SimpleRNN",
     "TimeglassError",
     "__version__",
+    "load_model",
 ]
 
 __version__ = "0.1.0"

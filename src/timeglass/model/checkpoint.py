@@ -1,12 +1,13 @@
 """`Checkpoint`: a fit's whole state in a file; stopped at any point, it ends with the bits of a fit never stopped.
 
-The file is an .npz of plain numeric arrays (no pickle), one of them the header: JSON with the format's version, the
-epochs done, and the fit's fingerprint. A fit takes a file up only if every line of the fingerprint is its own.
+The file is a .safetensors file, as models' are, under another header: the epochs done and the fit's fingerprint. A fit
+takes a file up only if every line of the fingerprint is its own.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,11 @@ from timeglass.types import Array, Floats
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from timeglass.model.tensor_file import TensorFile
+
 __all__ = ["Checkpoint", "Saved"]
 
-_VERSION = 1
+_KIND = ("timeglass checkpoint", 2)  # version 1 was an .npz
 
 
 @dataclass
@@ -49,8 +52,8 @@ class Checkpoint(Callback):
     random numbers, history, early stopping and best weights are all kept. The file of a finished fit gives its result
     at once; with more `epochs` the fit goes on. A file of another network, seed, data or settings is refused.
 
-    >>> Checkpoint("run.npz", every=10)
-    Checkpoint('run.npz', every=10)
+    >>> Checkpoint("run.safetensors", every=10)
+    Checkpoint('run.safetensors', every=10)
     """
 
     def __init__(self, path: str | Path, every: int = 1) -> None:
@@ -66,30 +69,36 @@ class Checkpoint(Callback):
 
     def save(self, fingerprint: Fingerprint, saved: Saved) -> None:
         """Writes the file, whole or not at all."""
-        from timeglass.model.archive import write_archive  # a slow start, and only for who keeps checkpoints
+        from timeglass.files import write_whole  # a slow start, and only for who keeps checkpoints
+        from timeglass.model.tensor_file import pack
 
-        header = {"version": _VERSION, "epochs": saved.epochs, "fingerprint": fingerprint}
-        write_archive(self.path, header | {"state_epochs": saved.state.epochs}, _arrays_of(saved))
+        header = {
+            "epochs": saved.epochs,
+            "state_epochs": saved.state.epochs,
+            "history": list(saved.columns),
+            "fingerprint": fingerprint,
+        }
+        content = pack(_KIND, header, _arrays_of(saved))
+        write_whole(self.path, lambda part: part.write_bytes(content), len(content))
 
     def load(self, fingerprint: Fingerprint, start: Saved, epochs: int) -> Saved | None:
         """What the file holds, None where there is none yet; `start` shows the shapes that it must have."""
-        from timeglass.model.archive import check_place, read_archive
+        from timeglass.files import open_regular
+        from timeglass.model.tensor_file import unpack
 
-        check_place(self.path)
+        self._check_place()
         if not self.path.exists():
             return None
-        try:
-            header, arrays = read_archive(self.path)
-        except Exception as error:  # a file from anywhere: zip, header and JSON readers each have errors of their own
-            raise DataError(
-                f"{self.path}: not a whole checkpoint ({error or type(error).__name__}): "
-                "remove it to start afresh, or give Checkpoint another path"
-            ) from None
-        if header["version"] != _VERSION:
-            raise DataError(
-                f"{self.path}: written in version {header['version']} of the checkpoint's format, this is {_VERSION}: "
-                "go on with the Timeglass that wrote it, or remove it to start afresh"
-            )
+        with open_regular(self.path, "give Checkpoint the path of a file", ".safetensors") as (file, size):
+            try:
+                whole = unpack(_KIND, file, size)
+                _check_header(whole.header)
+                self._check_same_fit(whole.header, fingerprint, epochs)
+                return _saved_of(whole, start)
+            except DataError as error:
+                raise DataError(f"{self.path}: {error}: remove it to start afresh, or give another path") from None
+
+    def _check_same_fit(self, header: dict[str, Any], fingerprint: Fingerprint, epochs: int) -> None:
         if found := differences(header["fingerprint"], fingerprint):
             raise OptionError(
                 f"{self.path}: the checkpoint of another fit: {'; '.join(found)}. Fit as the file says to go on, or "
@@ -100,10 +109,28 @@ class Checkpoint(Callback):
                 f"epochs: {self.path} has {header['epochs']} of them already, this fit asks for {epochs}: "
                 "ask for at least as many, or give Checkpoint another path"
             )
-        try:
-            return _saved_of(header, arrays, start)
-        except (ValueError, KeyError) as error:
-            raise DataError(f"{self.path}: damaged ({error}): remove it to start afresh") from None
+
+    def _check_place(self) -> None:
+        """Refuses a path at which no file can be written."""
+        from timeglass.files import check_folder
+
+        if self.path.is_dir():
+            raise OptionError(f"Checkpoint path {self.path}: is a folder: give the name of a file")
+        if not self.path.parent.is_dir():
+            raise OptionError(f"Checkpoint path {self.path}: there is no folder {self.path.parent}: make it first")
+        check_folder("Checkpoint path", self.path.parent)
+
+
+def _check_header(header: dict[str, Any]) -> None:
+    wanted: dict[str, Callable[[Any], bool]] = {
+        "epochs": lambda value: type(value) is int and value > 0,
+        "state_epochs": lambda value: type(value) is int and value > 0,
+        "history": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
+        "fingerprint": lambda value: isinstance(value, dict) and all(isinstance(line, str) for line in value.values()),
+    }
+    for name, holds in wanted.items():
+        if not holds(header.get(name)):
+            raise DataError(f"damaged: its header's {name} is {header.get(name)!r}")
 
 
 # To arrays and back
@@ -123,37 +150,31 @@ def _arrays_of(saved: Saved) -> dict[str, Array]:
 
 def _numbers(name: str, values: Any) -> Array:
     array = np.asarray(values)
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub" or array.itemsize > 8:
         raise OptionError(f"Checkpoint: cannot keep {name}: expected numbers, got {array.dtype}")
     return array
 
 
-def _saved_of(header: dict[str, Any], arrays: dict[str, Array], start: Saved) -> Saved:
-    """The arrays in their places; a `ValueError` or `KeyError` says what does not fit."""
-    like = _arrays_of(start)
-    for name, array in arrays.items():
-        if name in like and not name.startswith(("history.", "callback.")):
-            _check_like(name, array, like[name])
-    state = TrainingState(**{name: arrays[f"state.{name}"] for name in _STATE}, epochs=int(header["state_epochs"]))
+def _saved_of(whole: TensorFile, start: Saved) -> Saved:
+    """The arrays in their places; a `DataError` says what does not fit."""
+    from timeglass.model.sealing import check_names
+
+    header, found = whole.header, {name: (entry.dtype, entry.shape) for name, entry in whole.entries.items()}
+    history = {name: f"history.{name}" for name in header["history"]}
+    like = {name: array for name, array in _arrays_of(start).items() if not name.startswith("history.")}
+    check_names({*like, *history.values()}, found)
+    like_history = {place: found[place] for place in history.values()}
+    if "loss" not in history or any(not shape or shape[0] > header["epochs"] for _, shape in like_history.values()):
+        raise DataError("damaged: history and epochs disagree")
+    whole.check({name: (array.dtype, array.shape) for name, array in like.items()} | like_history)
+    arrays = whole.arrays()
+    state = TrainingState(**{name: arrays[f"state.{name}"] for name in _STATE}, epochs=header["state_epochs"])
     for name in ("weights", "slots", "beta_powers", "rate_scale"):
         if not np.isfinite(getattr(state, name)).all():
-            raise ValueError(f"state.{name} has numbers that are not finite")
+            raise DataError(f"damaged: state.{name} has numbers that are not finite")
     columns: Columns = {}
-    for name, array in arrays.items():
-        if name.startswith("history."):
-            columns[name.removeprefix("history.")] = array.tolist() if array.ndim == 1 else list(array)
-    if any(len(column) > header["epochs"] for column in columns.values()) or "loss" not in columns:
-        raise ValueError("history and epochs disagree")
-    callbacks: CallbackStates = {}
-    for key, own in start.callbacks.items():
-        callbacks[key] = {name: arrays[f"callback.{key}.{name}"] for name in own}
-        for name, values in own.items():
-            _check_like(f"{key} {name}", callbacks[key][name], np.asarray(values))
-    return Saved(
-        state, arrays["best_weights"], arrays["best_loss"], arrays["stopped"], columns, int(header["epochs"]), callbacks
-    )
-
-
-def _check_like(name: str, array: Array, like: Array) -> None:
-    if array.dtype != like.dtype or array.shape != like.shape:
-        raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {like.dtype} {like.shape}")
+    for name, place in history.items():
+        columns[name] = arrays[place].tolist() if arrays[place].ndim == 1 else list(arrays[place])
+    best_weights, best_loss, stopped = (arrays[name] for name in _BESIDE)
+    callbacks = {key: {name: arrays[f"callback.{key}.{name}"] for name in own} for key, own in start.callbacks.items()}
+    return Saved(state, best_weights, best_loss, stopped, columns, header["epochs"], callbacks)

@@ -29,6 +29,7 @@ from timeglass.network.dropout import check_rates
 from timeglass.network.initializers import initial_weights
 from timeglass.network.layers import Input, Layer
 from timeglass.network.philox import check_seed
+from timeglass.prepare.scale import MinMaxScaler
 from timeglass.trace.recording import record
 from timeglass.trace.trace import Trace
 from timeglass.train.engine import Engine, FitTask, OnProgress, TrainingState
@@ -75,6 +76,7 @@ class Sequential:
         self._architecture: Architecture | None = None
         self._state: TrainingState | None = None
         self._compiled: Compiled | None = None
+        self.scaler: MinMaxScaler | None = None  # how the series was scaled before it was windowed; `save` keeps it
         self.interrupted: Interrupted | None = None  # the fit with a checkpoint that ended early
         self.stopped: NDArray[np.bool_] = np.zeros(self.networks, dtype=np.bool_)  # (L,): as stop_training says
         if layers is not None and not isinstance(layers, Iterable):
@@ -132,6 +134,13 @@ class Sequential:
         if old and state and architecture.layers[: len(old.layers)] == old.layers:
             # A layer more on top leaves the weights of those below as they are.
             self._state.weights[:, : old.weight_count] = state.weights
+
+    def restore(
+        self, layers: list[Layer], architecture: Architecture, compiled: Compiled | None, state: TrainingState
+    ) -> None:
+        """Takes what a file held, checked, in place of building and drawing it."""
+        self._input, self._layers = (architecture.time_steps, architecture.features), layers
+        self._architecture, self._compiled, self._state = architecture, compiled, state
 
     @property
     def architecture(self) -> Architecture:
@@ -236,6 +245,15 @@ class Sequential:
         if given.dtype.kind not in "biu" or given.shape not in ((), (self.networks,)):
             raise OptionError(f"stop_training: expected True, False or one of them for each network, got {stop!r}")
         self.stopped[:] = given
+
+    def save(self, path: str | os.PathLike[str], scaler: MinMaxScaler | None = None) -> None:
+        """Writes all of the model to a .safetensors or .json file, whole or not at all; `load_model` reads it.
+
+        A `scaler` becomes `model.scaler`: how the series was scaled before it was windowed, which nothing here applies.
+        """
+        from timeglass.model.saving import save_model  # a slow start, and only for who writes files
+
+        save_model(self, path, scaler)
 
     # Training and use
 

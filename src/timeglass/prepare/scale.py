@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -23,6 +24,13 @@ class MinMaxScaler:
 
     low: float
     high: float
+
+    def __post_init__(self) -> None:
+        bounds = self.low, self.high
+        if not all(isinstance(bound, Real) and np.isfinite(16 * float(bound)) for bound in bounds) or not (
+            self.low < self.high and np.isfinite(16 * self.range)
+        ):
+            raise InputError(f"MinMaxScaler: expected two finite numbers, the lower one first, got {bounds}")
 
     @classmethod
     def fit(cls, values: Array) -> MinMaxScaler:

@@ -6,13 +6,10 @@ An address may be http or https only, is refused where it leads to this machine 
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import http.client
 import ipaddress
 import re
 import socket
-import stat
 import time
 import urllib.error
 import urllib.parse
@@ -22,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from timeglass.errors import DataError
+from timeglass.files import open_regular
 
 __all__ = ["is_address", "read_bytes"]
 
@@ -42,35 +40,11 @@ def read_bytes(where: str, *, private: bool = False) -> tuple[bytes, str]:
     return _read_file(Path(where)), where
 
 
-def _closest(path: Path) -> str:
-    folder, names = path.parent, []
-    with contextlib.suppress(OSError):  # a folder that may not be listed
-        if not folder.is_dir():
-            return f"; the folder {folder} does not exist either"
-        names = [entry.name for entry in folder.iterdir() if entry.is_file()]
-    near = difflib.get_close_matches(path.name, names, n=1) or [name for name in names if name.endswith(".csv")][:1]
-    return f"; that folder has {near[0]}" if near else ""
-
-
 def _read_file(path: Path) -> bytes:
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise DataError(f"{path} is a folder: give the file itself")
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{path} is not a regular file: save the data to a file first")
-        if status.st_size > _MOST_BYTES:
-            raise DataError(
-                f"{path} has {status.st_size:,} bytes, this job reads at most {_MOST_BYTES:,}: give a shorter part"
-            )
-        return path.read_bytes()
-    except DataError:
-        raise  # it is a ValueError too
-    except FileNotFoundError:
-        raise DataError(f"no file {path}{_closest(path)}") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{path} cannot be read: {reason}") from None
+    with open_regular(path, "save the data to a file first", ".csv") as (file, size):
+        if size > _MOST_BYTES:
+            raise DataError(f"{path} has {size:,} bytes, this job reads at most {_MOST_BYTES:,}: give a shorter part")
+        return file.read(_MOST_BYTES)
 
 
 def _shown(address: str) -> str:

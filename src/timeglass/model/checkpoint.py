@@ -148,10 +148,15 @@ def _saved_of(header: dict[str, Any], arrays: dict[str, Array], start: Saved) ->
     for key, own in start.callbacks.items():
         callbacks[key] = {name: arrays[f"callback.{key}.{name}"] for name in own}
         for name, values in own.items():
-            _check_like(f"{key} {name}", callbacks[key][name], np.asarray(values))
+            _check_like(f"{key} {name}", _first_part(callbacks[key][name], values), np.asarray(values))
     return Saved(
         state, arrays["best_weights"], arrays["best_loss"], arrays["stopped"], columns, int(header["epochs"]), callbacks
     )
+
+
+def _first_part(array: Array, like: Array) -> Array:
+    """Of an array that was empty when the fit began, and may have grown, as much as there was then: nothing."""
+    return array[:0] if np.shape(like)[:1] == (0,) and array.ndim else array
 
 
 def _check_like(name: str, array: Array, like: Array) -> None:

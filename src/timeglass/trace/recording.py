@@ -44,7 +44,7 @@ def record(
     for index, node in enumerate(architecture.layers):
         given[index] = _own(values[index]["y"], node, node.gives_sequence, turned=False)
         arrays |= {f"{node.name}.{name}": array for name, array in _forward(node, values[index]).items()}
-    losses = None
+    losses = target = None
     if y is not None and loss is not None:
         kept: list[dict[str, Array]] = [{} for _ in values]
         share = np.full((windows, 1), 1.0 / windows)
@@ -59,7 +59,8 @@ def record(
             arrays |= {f"{node.name}.{name}": array for name, array in _backward(node, found).items()}
         arrays["dx"] = np.moveaxis(kept[-1]["dy"][:, :, 0], 0, 1)  # (N, T, F)
     split = [{name: array[0] for name, array in own.items()} for own in architecture.split(copies[:1])]
-    return Trace(architecture, "numpy", split, arrays, losses, given)
+    targets = None if target is None else target[:, 0]
+    return Trace(architecture, "numpy", split, arrays, losses, given, targets, None if target is None else loss)
 
 
 def _own(array: Array, node: PlacedLayer, timed: bool, turned: bool) -> Array:

@@ -259,7 +259,7 @@ def _fit(x: object = X, y: object = Y, **options) -> object:
         (
             lambda: _fit(build={"optimizer": "lbfgs"}, callbacks=[LambdaCallback(on_epoch_end=print)]),
             OptionError,
-            "LBFGS runs all its iterations in one call, in which none can look at single epochs: leave them out",
+            "LBFGS runs all its iterations in one call, in which none can look at single epochs: leave L",
         ),
         (lambda: build(optimizer="lbfgs").learning_rate, OptionError, "learning_rate: LBFGS has none"),
     ],

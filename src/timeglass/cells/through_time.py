@@ -28,6 +28,7 @@ class Run:
     kept: Kept = 1.0  # dropout's factors of the state (…, N, H): the same ones at every step
     mask: Array | None = None  # (T, …, N, 1): true where a step counts; over the others the state is held
     go_backwards: bool = False
+    nudge: Array | None = None  # (T, …, N or 1, H): added to each h_t as it comes about, to see what that changes
 
     def in_its_order(self, x: Array) -> Array:
         """(T, …) from time's order into the order in which the cell meets the steps, and back."""
@@ -48,6 +49,8 @@ def forward(run: Run, x: Array) -> Values:
     past, steps = start, []
     for t in range(len(x)):
         now = run.cell.step(x[t], past, run.w, run.f, run.kept)
+        if run.nudge is not None:
+            now["h"] = now["h"] + run.nudge[t]
         if mask is not None:
             now |= {name: np.where(mask[t], now[name], past[name]) for name in run.cell.state}
         steps.append(now)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from timeglass.explain.differences import state_differences
+from timeglass.explain.equations import number
 from timeglass.network import chain
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
@@ -28,6 +30,7 @@ class GradientFlow:
     layer: str
     loss_norms: Array | None  # (T,): |∂loss/∂h_t| with all that flows back into it; None without targets
     state_norms: Array  # (T,): the spectral norm of ∂h_T/∂h_t, 1 at t = T
+    loss_differences: Array | None = None  # (T,): loss_norms again, from finite differences; None unless asked for
 
     @property
     def vanished(self) -> int:
@@ -51,16 +54,32 @@ class GradientFlow:
             return f"{self.layer}: the gradient vanishes: {few}"
         return f"{self.layer}: the gradient reaches the first of {steps} steps, {first:.2g} times that of the last"
 
+    def lines(self) -> list[str]:
+        """Step by step, the last one first: each gradient, and its finite difference beside it where there is one."""
+        lines = [self.verdict]
+        for back in range(1, len(self.state_norms) + 1):
+            parts = [f"  step −{back:<4}|∂h_T/∂h_t| {number(self.state_norms[-back], 6):<13}"]
+            if self.loss_norms is not None:
+                parts.append(f"|∂loss/∂h_t| {number(self.loss_norms[-back], 8):<16}")
+            if self.loss_differences is not None:
+                parts.append(f"by finite difference {number(self.loss_differences[-back], 8)}")
+            lines.append("".join(parts).rstrip())
+        return lines
 
-def gradient_flow(trace: Trace, layer: str | None = None) -> GradientFlow:
-    """Of one recurrent layer of a trace, the first unless named; with the loss's gradient where it had targets."""
+
+def gradient_flow(trace: Trace, layer: str | None = None, *, check: bool = False) -> GradientFlow:
+    """Of one recurrent layer of a trace, the first unless named; with the loss's gradient where it had targets.
+
+    `check` puts a finite difference beside each ∂loss/∂h_t: two ways forward for each unit and step.
+    """
     index = trace.recurrent(layer)
     node = trace.architecture.layers[index]
     norms = np.linalg.norm(state_jacobians(trace, node.name), ord=2, axis=(-2, -1)).mean(axis=0)
     losses = None
     if trace.losses is not None:
         losses = np.linalg.norm(trace[f"{node.name}.dh"], axis=-1).mean(axis=0)
-    return GradientFlow(node.name, losses, norms)
+    checked = np.linalg.norm(state_differences(trace, node.name), axis=-1).mean(axis=0) if check else None
+    return GradientFlow(node.name, losses, norms, checked)
 
 
 def state_jacobians(trace: Trace, layer: str | None = None) -> Array:

@@ -70,7 +70,8 @@ class Callback:
     def get_state(self) -> dict[str, Array]:
         """What a `Checkpoint` keeps of this callback, so that a resumed fit goes on as if never stopped.
 
-        Arrays of numbers by name, whose types and shapes are the same from `on_train_begin` on.
+        Arrays of numbers by name, whose types and shapes are the same from `on_train_begin` on; one whose first axis
+        is empty then may grow along it.
         """
         return {}
 
@@ -141,8 +142,12 @@ class Callbacks:
     @property
     def want_epochs(self) -> bool:
         """Whether one of them overrides a method for epochs or batches."""
+        return bool(self.names_for_epochs())
+
+    def names_for_epochs(self) -> list[str]:
+        """The classes of those that do."""
         names = ("on_epoch_begin", "on_epoch_end", *_BATCH_METHODS)
-        return any(_overrides(callback, name) for callback in self.all for name in names)
+        return [type(one).__name__ for one in self.all if any(_overrides(one, name) for name in names)]
 
     def with_state(self) -> dict[str, Callback]:
         """Those that keep something from epoch to epoch, by a name of their own."""

@@ -166,7 +166,7 @@ def _saved_of(whole: TensorFile, start: Saved) -> Saved:
     like_history = {place: found[place] for place in history.values()}
     if "loss" not in history or any(not shape or shape[0] > header["epochs"] for _, shape in like_history.values()):
         raise DataError("damaged: history and epochs disagree")
-    whole.check({name: (array.dtype, array.shape) for name, array in like.items()} | like_history)
+    whole.check({name: _form(name, array, found) for name, array in like.items()} | like_history)
     arrays = whole.arrays()
     state = TrainingState(**{name: arrays[f"state.{name}"] for name in _STATE}, epochs=header["state_epochs"])
     for name in ("weights", "slots", "beta_powers", "rate_scale"):
@@ -178,3 +178,11 @@ def _saved_of(whole: TensorFile, start: Saved) -> Saved:
     best_weights, best_loss, stopped = (arrays[name] for name in _BESIDE)
     callbacks = {key: {name: arrays[f"callback.{key}.{name}"] for name in own} for key, own in start.callbacks.items()}
     return Saved(state, best_weights, best_loss, stopped, columns, header["epochs"], callbacks)
+
+
+def _form(name: str, like: Array, found: dict[str, Any]) -> Any:
+    """The type and shape to expect: what a callback had nothing of when the fit began may have grown."""
+    own = like.dtype, like.shape
+    grows = name.startswith("callback.") and like.shape[:1] == (0,)
+    there = found.get(name, own)
+    return there if grows and (there[0], there[1][1:]) == (like.dtype, like.shape[1:]) else own

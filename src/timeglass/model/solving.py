@@ -64,9 +64,10 @@ class Solving:
         """What needs single epochs or batches, of which a solver has none."""
         kind = type(self.solver).__name__
         if self.checkpoint is not None or self.callbacks.want_epochs:
+            which = ", ".join(self.callbacks.names_for_epochs() + ["Checkpoint"] * (self.checkpoint is not None))
             raise OptionError(
                 f"callbacks: {kind} runs all its iterations in one call, in which none can look at single epochs: "
-                f"leave them out; {kind}(patience=…) stops early, and on_progress is told of each iteration"
+                f"leave {which} out; {kind}(patience=…) stops early, and on_progress is told of each iteration"
             )
         if self.task.batch_size < self.task.windows:
             raise OptionError(

@@ -6,6 +6,9 @@ node's features F or units.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,14 +33,21 @@ def _task(
     return Task(node, weights, given, mask, kept.get((index, INPUTS)), kept.get((index, STATE)), record)
 
 
-def forward(architecture: Architecture, weights: Array, x: Array, masks: Masks | None = None) -> list[Values]:
+def forward(
+    architecture: Architecture,
+    weights: Array,
+    x: Array,
+    masks: Masks | None = None,
+    nudges: Mapping[int, Array] | None = None,
+) -> list[Values]:
     """Every node's named arrays for weights (L, P) and windows x (L or 1, N, T, F), the window's own last.
 
     So `values[i]` belongs to node i, and `values[-1]["y"]` is the window, as -1 among a node's inputs says. Every node
     has `y` (T or 1, L, N, units), what the nodes that read it are given. Besides that, recurrent layers have the arrays
     that `through_time.forward` names, dense ones `z`, `Masking` its `mask`, `LinearSkip` its share `skip`.
 
-    `masks` are dropout's, from `dropout_masks`; without them nothing is dropped.
+    `masks` are dropout's, from `dropout_masks`; without them nothing is dropped. `nudges` (T, L, N or 1, H) are added
+    to the states of those recurrent nodes, in the order in which these come about.
 
     >>> from timeglass.network.layers import LSTM
     >>> network = Architecture.of([LSTM(2)], time_steps=3, features=1)
@@ -49,6 +59,8 @@ def forward(architecture: Architecture, weights: Array, x: Array, masks: Masks |
     values: list[Values] = [{} for _ in architecture.layers] + [{"y": window}]
     for index, arrays in enumerate(architecture.split(weights)):
         task = _task(architecture, index, arrays, values, masks)
+        if nudges is not None and index in nudges:
+            task = replace(task, nudge=nudges[index])
         values[index] = OPERATIONS[task.node.layer.kind].forward(task)
     return values
 

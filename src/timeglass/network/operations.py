@@ -39,6 +39,7 @@ class Task:
     inputs_kept: Array | None  # dropout's factors, (L, N, E)
     state_kept: Array | None  # (L, N, H)
     record: Values | None = None  # is given every array of the way back, where each window has its own network
+    nudge: Array | None = None  # (T, L, N or 1, H): added to the states of a recurrent node
 
 
 class Operation(NamedTuple):
@@ -70,7 +71,7 @@ def _run(task: Task) -> through_time.Run:
     weights = Weights(task.weights["wx"], task.weights["wh"], _bias(task, "bh", "wh", rows))
     functions = Functions(ACTIVATIONS[task.node.activation], ACTIVATIONS[task.node.recurrent_activation])
     kept = 1.0 if task.state_kept is None else task.state_kept
-    return through_time.Run(cell, weights, functions, kept, task.mask, task.node.go_backwards)
+    return through_time.Run(cell, weights, functions, kept, task.mask, task.node.go_backwards, task.nudge)
 
 
 def _kept_inputs(task: Task) -> Array:

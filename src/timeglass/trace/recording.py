@@ -56,7 +56,9 @@ def record(
         arrays["dx"] = np.moveaxis(kept[-1]["dy"][:, :, 0], 0, 1)  # (N, T, F)
     row = np.asarray(weights, dtype=np.float64)[None]
     split = [{name: array[0] for name, array in own.items()} for own in architecture.split(row)]
-    return Trace(architecture, "numpy" if library is None else "lanes", split, arrays, losses, given)
+    targets = None if losses is None or y is None else np.asarray(y, dtype=np.float64)
+    engine = "numpy" if library is None else "lanes"
+    return Trace(architecture, engine, split, arrays, losses, given, targets, None if losses is None else loss)
 
 
 def _check_size(architecture: Architecture, x: Array, y: Array | None) -> None:

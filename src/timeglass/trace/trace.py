@@ -12,6 +12,7 @@ import numpy as np
 
 from timeglass.errors import EngineError, OptionError
 from timeglass.network.architecture import Architecture
+from timeglass.train.losses import Loss
 from timeglass.types import Array
 
 __all__ = ["Trace"]
@@ -39,6 +40,8 @@ class Trace:
     arrays: Mapping[str, Array]
     losses: Array | None = None  # (N,)
     given: Mapping[int, Array] = field(default_factory=dict, repr=False)  # what each node gives; -1: the window
+    targets: Array | None = field(default=None, repr=False)  # (N, …, Ky), where it had some
+    loss: Loss | None = None  # that the targets were measured with
 
     @property
     def names(self) -> tuple[str, ...]:

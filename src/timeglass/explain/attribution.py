@@ -6,13 +6,16 @@ straight line from the baseline to the window, by Gauss and Legendre's rule: exa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from timeglass.errors import ShapeError
+from timeglass.explain.attribution_words import attribution_lines
 from timeglass.explain.memory import window_jacobian
 from timeglass.network import chain
+from timeglass.prepare.scale import MinMaxScaler
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
 
@@ -29,18 +32,44 @@ class Attribution:
     forecasts: Array  # (N, K)
     baseline: Array  # (N, K): the forecasts for the baseline
     points: int  # of the integration rule
+    converged: bool = True  # whether the gap is within the tolerance asked for
 
     @property
     def gap(self) -> float:
         """The largest difference between a sum of shares and what the forecast differs by: what the rule misses."""
         return float(np.abs(self.shares.sum(axis=(2, 3)) - (self.forecasts - self.baseline)).max())
 
+    def lines(
+        self,
+        window: int = 0,
+        output: int = 0,
+        *,
+        scaler: MinMaxScaler | None = None,
+        names: Sequence[object] | None = None,
+        features: Sequence[object] | None = None,
+        most: int = 12,
+    ) -> list[str]:
+        r"""One forecast in words: what each number moved it by, the `most` largest first, and that they add up.
+
+        With the target's `scaler` in its original units, into which shares go by the range alone. `names` are the T
+        steps' (months, dates), "step −1" for the last unless given; `features` the F features', which are named where
+        there are several. An `OptionError` names what the attribution does not have.
+
+        >>> found = Attribution(np.array([[[[-0.25], [0.5]]]]), np.array([[0.75]]), np.array([[0.5]]), 4)
+        >>> print("\n".join(found.lines(scaler=MinMaxScaler(10.0, 110.0), names=["May", "June"])))
+        window 0: the forecast is 85, the baseline's 60
+          June  moved it +50
+          May   moved it −25
+        sum of shares 25.0000 = 85.0000 − 60.0000, to 0 with 4 points
+        """
+        return attribution_lines(self, window, output, scaler=scaler, names=names, features=features, most=most)
+
 
 def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float = 1e-9) -> Attribution:
     """The shares of a trace's windows, from a baseline window: one number, (T, F), or (N, T, F).
 
     Points are doubled until the shares add up within `tolerance` of the forecasts' size, or there are 512 of them;
-    `Attribution.gap` says what is left.
+    `Attribution.gap` says what is left, `converged` whether that is within it.
     """
     x = trace["x"]
     try:
@@ -59,8 +88,9 @@ def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float =
             for place, weight in zip(places, weights, strict=True)
         )
         found = Attribution(slopes * (x - start)[:, None], forecasts, from_start, points)
-        if found.gap <= tolerance * size or points >= _MOST_POINTS:
-            return found
+        converged = found.gap <= tolerance * size
+        if converged or points >= _MOST_POINTS:
+            return replace(found, converged=converged)
         points *= 2
 
 

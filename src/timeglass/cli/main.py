@@ -14,7 +14,9 @@ import click
 
 from timeglass import __version__
 from timeglass.cli.info import info
+from timeglass.cli.prove import prove
 from timeglass.cli.sunspots import sunspots
+from timeglass.cli.trace import trace
 from timeglass.cli.tutorial import tutorial
 from timeglass.errors import TimeglassError
 
@@ -28,7 +30,9 @@ def cli() -> None:
 
 
 cli.add_command(info)
+cli.add_command(prove)
 cli.add_command(sunspots)
+cli.add_command(trace)
 cli.add_command(tutorial)
 
 

@@ -57,6 +57,7 @@ def _draw(result: JobResult, folder: Path) -> list[Path]:
     help="What trains: compiled kernel, NumPy reference, real Keras. [default: the fastest here]",
 )
 @click.option("--out", metavar="DIR", default="timeglass-sunspots", show_default=True, help="Folder for the pictures.")
+@click.option("--save", metavar="FILE", help="Keep the trained networks, for trace and prove: .safetensors or .json.")
 @click.option("--plot/--no-plot", default=True, help="Draw forecast.png and forecast.svg, and a plot in the terminal.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output, and nothing else there."
@@ -65,6 +66,7 @@ def _draw(result: JobResult, folder: Path) -> list[Path]:
 def sunspots(
     data: str | None,
     out: str,
+    save: str | None,
     plot: bool,
     as_json: bool,
     allow_private_address: bool,
@@ -89,6 +91,9 @@ def sunspots(
         _say(_terminal_plot(result), as_json)
         files = _draw(result, folder)
         _say(["", *(f"Drawn     {path}" for path in files)], as_json)
+    if save is not None:
+        plan.model.save(save, plan.scaler)
+        _say([f"Saved     {save}"], as_json)
     if as_json:
         click.echo(json.dumps(result_json(result, files), indent=2, allow_nan=False, ensure_ascii=False))
     if not result.proof.holds:

@@ -21,6 +21,7 @@ from timeglass.types import Array
 __all__ = ["Differences", "needs_targets", "rounding", "state_differences", "states_nudged", "weights_nudged"]
 
 _EPSILON = float(np.finfo(np.float64).eps)
+_EPSILON_32 = float(np.finfo(np.float32).eps)
 _NUDGE = _EPSILON ** (1 / 3)
 _MOST_NUMBERS = 2**22  # of a forward pass
 _MOST_WORK = 2**35  # multiply-adds of the differences of all states: about a minute
@@ -43,7 +44,10 @@ def rounding(trace: Trace) -> float:
     """What rounding may do to a difference, as a rule of thumb: some units in the last place of the mean loss."""
     assert trace.losses is not None
     size = max(float(np.abs(trace.losses).max()), float(np.abs(trace.forecasts).max()))
-    return 4 * _EPSILON * size / _NUDGE
+    of_kernel = 0.0
+    if trace.engine == "lanes":  # whose gradients are float32's
+        of_kernel = 16 * _EPSILON_32 * max(float(np.abs(trace[name]).max()) for name in trace.names if ".d" in name)
+    return 4 * _EPSILON * size / _NUDGE + of_kernel
 
 
 def weights_nudged(trace: Trace, at: int, changes: Array) -> Differences:

@@ -272,6 +272,11 @@ class Sequential:
             self._state = TrainingState(self._state.weights)
 
     @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compiled is not None
+
+    @property
     def optimizer(self) -> Optimizer | Solver:
         """What `compile` was given."""
         return self._settings().optimizer

@@ -223,7 +223,7 @@ def test_what_is_refused(monkeypatch):
             call()
     work = 2 * 36 * trace.architecture.work
     monkeypatch.setattr(differences, "_MOST_WORK", 3 * work)
-    with pytest.raises(OptionError, match="36 states of 4 windows would take minutes: trace at most 3 windows"):
+    with pytest.raises(OptionError, match=r"36 states of 4 windows would take more than .* trace at most 3 windows"):
         gradient_flow(trace, check=True)
     assert gradient_flow(traced(NETWORKS["tutorial"], count=3), check=True).loss_differences.shape == (12,)
     monkeypatch.setattr(differences, "_MOST_NUMBERS", 1)  # one network at a time

@@ -128,6 +128,19 @@ def test_a_resumed_fit_brings_its_epochs_along(tmp_path, stop, every):
     assert same(longer, range(EPOCHS + 3))
 
 
+def test_an_interruption_within_an_epoch_leaves_the_epochs_before_it():
+    def interrupt(done):
+        if done > 3.4 / EPOCHS:
+            raise KeyboardInterrupt
+
+    machine = TimeMachine()
+    with pytest.raises(KeyboardInterrupt):
+        fit(build(), machine, on_progress=interrupt)
+    assert machine.epochs in ((0, 1, 2, 3), (0, 1, 2, 3, 4))  # a batch is a slice at the least
+    assert same(machine, range(len(machine.epochs)))
+    assert machine.trace(3, X, Y).losses.shape == (20,)
+
+
 def test_chosen_epochs_of_a_resumed_fit(tmp_path):
     keep = Checkpoint(tmp_path / "run.safetensors")
     fit(build(), TimeMachine(every=4), keep, epochs=3)

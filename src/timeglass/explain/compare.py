@@ -73,7 +73,7 @@ def compare(one: Trace, other: Trace) -> Comparison:
     >>> x = np.linspace(-1, 1, 12).reshape(4, 3, 1)
     >>> found = compare(model.trace(x, network=0), model.trace(x, network=1))
     >>> found.matchings[0].permutation.tolist(), found.matchings[0].signs.tolist()
-    ([1, 0], [-1.0, 1.0])
+    ([1, 0], [-1.0, -1.0])
     >>> bool(abs(found.aligned.forecasts - found.other.forecasts).max() < 1e-14)
     True
     """

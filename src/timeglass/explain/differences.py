@@ -24,7 +24,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _EPSILON_32 = float(np.finfo(np.float32).eps)
 _NUDGE = _EPSILON ** (1 / 3)
 _MOST_NUMBERS = 2**22  # of a forward pass
-_MOST_WORK = 2**35  # multiply-adds of the differences of all states: about a minute
+_MOST_WORK = 2**33  # multiply-adds of the differences of all states: some ten seconds
 
 
 class Differences(NamedTuple):
@@ -90,7 +90,7 @@ def state_differences(trace: Trace, layer: str | None = None) -> Array:
     """∂loss/∂h_t (N, T, H) of a recurrent layer by central finite differences, beside the trace's own `dh`.
 
     Each state of each window is nudged by itself, at each step. The layer is the first recurrent one unless named; an
-    `OptionError` where that would take minutes.
+    `OptionError` where that would take long.
     """
     needs_targets(trace)
     index = trace.recurrent(layer)
@@ -99,8 +99,8 @@ def state_differences(trace: Trace, layer: str | None = None) -> Array:
     if 2 * places * trace.windows * architecture.work > _MOST_WORK:
         few = max(1, _MOST_WORK // (2 * places * architecture.work))
         raise OptionError(
-            f"finite differences of {places:,} states of {trace.windows:,} windows would take minutes: "
-            f"trace at most {few:,} windows"
+            f"finite differences of {places:,} states of {trace.windows:,} windows would take more than "
+            f"{_MOST_WORK:,} multiply-adds: trace at most {few:,} windows"
         )
     every = np.indices((node.time_steps, node.units)).reshape(2, -1).T
     central = states_nudged(trace, index, every).central  # (T · H, N)

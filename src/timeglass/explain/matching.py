@@ -45,7 +45,8 @@ class Matching:
     def lines(self) -> list[str]:
         """In words: each pair with its correlation, then what is left."""
         one, other = self.layers
-        lines = [f"{one} beside {other}: {len(self.matched)} pairs of units, correlation {_mean(self.correlations)}"]
+        count = f"{len(self.matched)} pair{'s' * (len(self.matched) != 1)} of units"
+        lines = [f"{one} beside {other}: {count}, correlation {_mean(self.correlations)}"]
         pairs = zip(self.matched, self.permutation, self.signs, self.correlations, strict=False)
         for unit, partner, sign, correlation in pairs:
             minus = "−" if sign < 0 else " "
@@ -194,7 +195,6 @@ def _correlations(one: Array, other: Array) -> Array:
 
 def _mean(correlations: Array) -> str:
     """In the mean, at least and at most."""
-    if not len(correlations):
-        return "none"
-    words = f"{correlations.mean():.3f} in the mean, {correlations.min():.3f} to {correlations.max():.3f}"
+    mean, low, high = (f"{value:.3f}" for value in (correlations.mean(), correlations.min(), correlations.max()))
+    words = mean if len(correlations) == 1 else f"{mean} in the mean, {low} to {high}"
     return words.replace("-", "−")

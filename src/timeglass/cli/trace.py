@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,17 +154,17 @@ def trace(
     opened = _opened(model, given, date, data, target, (network, engine, allow_private_address))
     if backward and opened.trace.losses is None:
         raise OptionError("--backward: what came after the window is not known: give it with --target")
-    chosen = {"layer": layer, "step": step, "unit": unit}
+    equations = partial(formula_lines, opened, layer=layer, step=step, unit=unit)
     if as_json or latex:
         written = list(_write(opened, xlsx, svg))
-        lines = [json.dumps(_json(opened), allow_nan=False)] if as_json else formula_lines(opened, latex=True, **chosen)
+        lines = [json.dumps(_json(opened), allow_nan=False)] if as_json else equations(latex=True)
         for line in written:
             click.echo(line, err=True)
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else None
         lines = [*summary_lines(opened), *state_lines(opened, layer, width)]
         if formulas or step is not None or unit is not None:
-            lines += ["", *formula_lines(opened, width=width, **chosen)]
+            lines += ["", *equations(width=width)]
         if backward:
             lines += ["", *backward_lines(opened)]
         lines += ["", *_write(opened, xlsx, svg)] if xlsx or svg else []

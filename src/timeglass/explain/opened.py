@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from timeglass.errors import InputError, OptionError
 from timeglass.explain.attribution import attribute
@@ -61,8 +62,8 @@ class Opened:
 
 def open_forecast(
     model: Sequential,
-    values: Array,
-    actual: Array | None = None,
+    values: ArrayLike,
+    actual: ArrayLike | None = None,
     *,
     labels: Sequence[str] | None = None,
     target: str = "the forecast",
@@ -80,14 +81,15 @@ def open_forecast(
         of = f"{steps} steps of {features}" if features > 1 else f"{steps} steps"
         raise InputError(f"{window.size} numbers given, but the model's window has {steps * features} ({of})")
     window = window.reshape(steps, features)
-    y = None
+    y = came = None
     if actual is not None:
-        y = _scaled(model, _targets(model, np.asarray(actual, dtype=np.float64)))[None]
+        came = _targets(model, np.asarray(actual, dtype=np.float64))
+        y = _scaled(model, came)[None]
         if not model.compiled:
             model.compile("sgd", "mean_squared_error")
     trace = model.trace(_scaled(model, window)[None], y, network=network, engine=engine)
     names = tuple(labels) if labels is not None else tuple(str(step) for step in range(1, steps + 1))
-    return Opened(model, network, window, names, target, actual, trace)
+    return Opened(model, network, window, names, target, came, trace)
 
 
 def _scaled(model: Sequential, values: Array) -> Array:
@@ -145,6 +147,9 @@ def _attributed(opened: Opened) -> list[str]:
 
 def state_lines(opened: Opened, layer: str | None = None, width: int | None = None) -> list[str]:
     """A table for each recurrent layer, or that one: its states step by step."""
+    known = [node.name for node in opened.trace.architecture.layers]
+    if layer is not None and layer not in known:
+        raise OptionError(f"layer {layer}: this network has {', '.join(known)}")
     nodes = [node for node in opened.trace.architecture.layers if node.recurrent and layer in (None, node.name)]
     return [line for node in nodes for line in ("", *_states(opened, node, width))]
 

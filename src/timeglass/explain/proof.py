@@ -154,17 +154,17 @@ def prove(
             if ways is not None:
                 raise
             missing[way] = str(error)
-    plain = _plain(architecture, weights, windows, on_progress or (lambda share: None))
+    plain = _plain(architecture, weights, windows, on_progress)
     return Table({**made, "plain": plain}, tolerance, recorded, missing)
 
 
-def _plain(architecture: Architecture, weights: Floats, windows: list[Floats], on_progress: OnProgress) -> Array:
+def _plain(architecture: Architecture, weights: Floats, windows: list[Floats], on_progress: OnProgress | None) -> Array:
     """(L, N, …), by Python's own numbers."""
     rows, most = [], len(weights) * len(windows[0])
     for row, own in zip(weights, windows, strict=True):
         for window in own.tolist():
             rows.append(plain_forecast(architecture, row.tolist(), window))
-            if len(rows) % 64 == 0:
+            if on_progress is not None and len(rows) % 64 == 0:
                 on_progress(len(rows) / most)
     return np.array(rows).reshape(len(weights), -1, *architecture.output_shape)
 

@@ -102,9 +102,9 @@ def column_width(depth: int, rows: int) -> float:
 
 
 def most_steps(depth: int, rows: int) -> int:
-    """How many columns fit side by side, at least three.
+    """How many columns fit side by side, at least four.
 
     >>> most_steps(1, 2), most_steps(4, 8)
-    (6, 3)
+    (6, 4)
     """
-    return max(3, int(_WIDEST // column_width(depth, rows)))
+    return max(4, int(_WIDEST // column_width(depth, rows)))

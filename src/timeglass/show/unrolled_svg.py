@@ -24,7 +24,7 @@ from timeglass.words import shown
 __all__ = ["unrolled_svg"]
 
 _ROW, _BAND_GAP = NODE_HEIGHT + 9, 46.0
-_LEFT, _RIGHT, _TOP, _LABEL = 136.0, 24.0, 46.0, 120.0  # margins, and the room for a layer's name
+_LEFT, _RIGHT, _TOP, _LABEL = 162.0, 24.0, 46.0, 144.0  # margins, and the room for a layer's name
 _LEAST_WIDTH = 620.0
 _COLUMN = "#f4f5f7"
 _HALF = NODE_WIDTH / 2
@@ -109,7 +109,7 @@ class _Places:
         if node.column == 0:
             return self.lefts[0] - _HALF - 14, y
         if node.column > last:
-            return self.lefts[-1] + _HALF + 14, y
+            return self.lefts[-1] + _HALF + 60, y
         return self.lefts[node.column - 1] + band.depth * self.deep + _HALF + 11, y
 
 
@@ -144,7 +144,7 @@ def _band(root: Element, drawn: Unrolled, places: _Places, index: int, band: Ban
         return
     words = (shown(band.name), f"{kind}, {band.units} {_units(band)}", f"full colour: {limit}")
     for at, line_ in enumerate(words):
-        place, size, colour = (16.0, top + height / 2 - 12 + at * 16), 11.0 if at else 13.0, GREY if at else INK
+        place, size, colour = (16.0, top + height / 2 - 12 + at * 16), 11.0 if at else 12.0, GREY if at else INK
         text(root, line_, at=place, size=size, colour=colour, bold=at == 0, within=_LABEL)
     _gap(root, drawn, places, band, top)
     if band.symbol == "h":

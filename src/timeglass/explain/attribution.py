@@ -12,7 +12,10 @@ import numpy as np
 
 from timeglass.errors import ShapeError
 from timeglass.explain.memory import window_jacobian
+from timeglass.explain.pictures import attribution_picture
 from timeglass.network import chain
+from timeglass.show.svg import framed
+from timeglass.show.waterfall import Waterfall, waterfall_svg
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
 
@@ -34,6 +37,13 @@ class Attribution:
     def gap(self) -> float:
         """The largest difference between a sum of shares and what the forecast differs by: what the rule misses."""
         return float(np.abs(self.shares.sum(axis=(2, 3)) - (self.forecasts - self.baseline)).max())
+
+    def picture(self, window: int = 0, output: int = 0) -> Waterfall:
+        """A bar for each number of one window, from baseline to forecast: `waterfall_svg` draws them."""
+        return attribution_picture(self.shares, self.forecasts, self.baseline, window=window, output=output)
+
+    def _repr_html_(self) -> str:
+        return framed(waterfall_svg(self.picture()))
 
 
 def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float = 1e-9) -> Attribution:

@@ -135,3 +135,9 @@ class Equation:
         """As a piece of a line."""
         left = f"<var>{escape(self.symbol)}</var><sub>{self._place}</sub>"
         return f"{left} = {_HTML.write(self.right, digits)} = <b>{number(self.value, digits)}</b>"
+
+    def _repr_html_(self) -> str:
+        return f'<div style="line-height:1.7">{self.html()}</div>'
+
+    def _repr_latex_(self) -> str:
+        return f"${self.latex()}$"

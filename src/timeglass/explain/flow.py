@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from timeglass.network import chain
+from timeglass.show.flow import FlowPicture, flow_svg
+from timeglass.show.svg import framed
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
 
@@ -50,6 +52,14 @@ class GradientFlow:
             few = f"{self.vanished} of {steps} steps have less than a thousandth of it"
             return f"{self.layer}: the gradient vanishes: {few}"
         return f"{self.layer}: the gradient reaches the first of {steps} steps, {first:.2g} times that of the last"
+
+    def picture(self) -> FlowPicture:
+        """Both curves and their thresholds: `flow_svg` draws them."""
+        losses = None if self.loss_norms is None else tuple(self.loss_norms.tolist())
+        return FlowPicture(self.layer, self.verdict, tuple(self.state_norms.tolist()), losses, _VANISHED, _EXPLODED)
+
+    def _repr_html_(self) -> str:
+        return framed(flow_svg(self.picture()))
 
 
 def gradient_flow(trace: Trace, layer: str | None = None) -> GradientFlow:

@@ -13,6 +13,8 @@ from timeglass.explain.plain import plain_forecast
 from timeglass.explain.replay import replay
 from timeglass.model.sequential import Sequential
 from timeglass.network.architecture import Architecture
+from timeglass.show.html import Cell, table_html
+from timeglass.show.numbers import exact
 from timeglass.train.engines import engine_of
 from timeglass.types import Array, Floats
 
@@ -83,6 +85,16 @@ class Table:
         for way, difference in self.differences.items():
             lines.append(f"  {way:<12}{difference:.2e}  {'holds' if difference <= self.tolerance else 'FAILS'}")
         return [*lines, "the proof holds" if self.holds else "the proof FAILS"]
+
+    def _repr_html_(self) -> str:
+        limit, count = self.tolerance, self.forecasts["plain"].size
+        rows = [
+            [way, Cell(f"{difference:.2e}", tip=exact(difference)), "holds" if difference <= limit else "FAILS"]
+            for way, difference in self.differences.items()
+        ]
+        below = [f"{count:,} numbers forecast, beside Python's own arithmetic; tolerance {limit:g}"]
+        title = "The proof holds" if self.holds else "The proof FAILS"
+        return table_html(["computed by", "largest difference", "verdict"], rows, title=title, below=below)
 
 
 def prove(model: Sequential, x: Any, ways: Sequence[str] | None = None, *, tolerance: float = TOLERANCE) -> Table:

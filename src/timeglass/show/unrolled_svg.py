@@ -142,10 +142,10 @@ def _band(root: Element, drawn: Unrolled, places: _Places, index: int, band: Ban
                 root, words, at=place, size=size, anchor="middle", colour=colour, bold=up == 22, within=places.deep - 4
             )
         return
-    words = (shown(band.name), f"{kind}, {band.units} {_units(band)}", f"full colour: {limit}")
-    for at, line_ in enumerate(words):
+    about = (shown(band.name), f"{kind}, {band.units} {_units(band)}", f"full colour: {limit}")
+    for at, words in enumerate(about):
         place, size, colour = (16.0, top + height / 2 - 12 + at * 16), 11.0 if at else 12.0, GREY if at else INK
-        text(root, line_, at=place, size=size, colour=colour, bold=at == 0, within=_LABEL)
+        text(root, words, at=place, size=size, colour=colour, bold=at == 0, within=_LABEL)
     _gap(root, drawn, places, band, top)
     if band.symbol == "h":
         ends = [places.of(node)[0] for node in columns]

@@ -43,7 +43,8 @@ def unrolled(trace: Trace, window: int = 0, *, steps: int | None = None, units: 
     if units < 1:
         raise OptionError(f"unrolled units: expected at least 1, got {units}")
     plan = _planned(trace, window, steps, units)
-    nodes, places = [], {}
+    nodes: list[UnrolledNode] = []
+    places: dict[Key, int] = {}
     for key, node in _nodes(plan):
         places[key] = len(nodes)
         nodes.append(node)
@@ -166,7 +167,7 @@ def _notes(plan: Plan, nodes: list[UnrolledNode]) -> Iterator[str]:
     if any(band.kind in GATES for band in plan.bands):
         yield "A line into a GRU or LSTM layer has the weight of its candidate; its tooltip has every gate's."
     if any(node.masked for node in nodes):
-        yield "Dashed nodes are masked steps: a recurrent layer holds its state over them."
+        yield "Dashed nodes are masked steps: a recurrent layer holds its state over them, others read 0."
     if any(isinstance(node.layer, Dropout) for node in plan.layers):
         yield "Dropout is not drawn: in a forecast it passes on what it is given."
     if any(name.startswith("b") for weights in plan.trace.weights for name in weights):

@@ -75,8 +75,8 @@ def _into(plan: Plan, places: Places, index: int, at: tuple[int | None, int, int
     if node.recurrent and step is not None:
         before = step + 1 if node.go_backwards else step - 1
         for row in range(plan.bands[plan.band_of[index]].rows):
-            place = places.get((plan.band_of[index], before, row))
-            if place is None:
+            place = places.get((plan.band_of[index], before, row), -1)
+            if place < 0:
                 continue  # among the steps left out
             if counts:
                 yield _weighted(node, plan.trace.weights[index]["wh"], (row, unit), (place, target), recurrent=True)
@@ -94,8 +94,8 @@ def _read(plan: Plan, places: Places, source: int, step: int | None) -> Iterator
         for t in plan.shown_steps:
             yield from (((t - 1) * features + row, places[band, t, row]) for row in rows)
         return
-    t = step if source < 0 else _step_read(plan, plan.layers[source], step)
-    yield from ((row, places[band, t, row]) for row in rows if (band, t, row) in places)
+    read = step if source < 0 else _step_read(plan, plan.layers[source], step)
+    yield from ((row, places[band, read, row]) for row in rows if (band, read, row) in places)
 
 
 def _step_read(plan: Plan, source: PlacedLayer, step: int | None) -> int | None:

@@ -92,7 +92,8 @@ class Table:
             [way, Cell(f"{difference:.2e}", tip=exact(difference)), "holds" if difference <= limit else "FAILS"]
             for way, difference in self.differences.items()
         ]
-        below = [f"{count:,} numbers forecast, beside Python's own arithmetic; tolerance {limit:g}"]
+        numbers = f"{count:,} {'number' if count == 1 else 'numbers'}"
+        below = [f"{numbers} forecast, beside Python's own arithmetic; tolerance {limit:g}"]
         title = "The proof holds" if self.holds else "The proof FAILS"
         return table_html(["computed by", "largest difference", "verdict"], rows, title=title, below=below)
 

@@ -60,12 +60,15 @@ def upright(root: Element, axis: Axis, *, left: float, right: float, label: str)
         y = axis.place(value)
         line(root, (left, y, right, y), colour=FAINT)
         text(root, _mark(value, axis.log), at=(left - 7, y + 4), size=11, anchor="end", colour=GREY)
-    text(root, label, at=(16, min(axis.start, axis.end) - 14), size=11.5)
+    text(root, label, at=(16, min(axis.start, axis.end) - 26), size=11.5)
 
 
 def across(root: Element, axis: Axis, *, bottom: float, label: str) -> None:
     """The scale below, of whole numbers, and its label under its middle."""
-    for value in dict.fromkeys(round(mark) for mark in axis.marks(8) if mark == round(mark)):
+    marks = [round(mark) for mark in ticks(axis.low, axis.high, 12) if mark == round(mark)]
+    if len(marks) > 1 and marks[0] - axis.low > 0.6 * (marks[1] - marks[0]):
+        marks.insert(0, round(axis.low))
+    for value in dict.fromkeys(marks):
         x = axis.place(value)
         line(root, (x, bottom, x, bottom + 4), colour=GREY)
         text(root, f"{value}", at=(x, bottom + 18), size=11, anchor="middle", colour=GREY)

@@ -14,7 +14,7 @@ from timeglass.show.svg import Element, canvas, circle, line, path, svg_text, te
 __all__ = ["FlowPicture", "flow_svg"]
 
 _LEAST = 1e-12  # what is smaller stands at the foot of the scale
-_WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT = 720.0, 66.0, 24.0, 78.0, 250.0
+_WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT = 760.0, 66.0, 150.0, 88.0, 250.0
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ def flow_svg(drawn: FlowPicture) -> str:
     for value, words in ((drawn.vanished, "vanished below"), (drawn.exploded, "exploded above")):
         y = size.place(value)
         line(root, (_LEFT, y, _WIDTH - _RIGHT, y), colour=INK, dashed=True, tip=f"{words} {number(value)}")
-        text(root, f"{words} {number(value)}", at=(_LEFT + 8, y - 5), size=10.5, colour=GREY)
+        text(root, f"{words} {number(value)}", at=(_WIDTH - _RIGHT + 8, y + 4), size=10.5, colour=GREY)
     curves = [("|∂h_T/∂h_t|, spectral norm", BLUE, drawn.state_norms)]
     curves += [] if drawn.loss_norms is None else [("|∂loss/∂h_t|", ORANGE, drawn.loss_norms)]
     x = _LEFT + 60
     for name, colour, values in curves:
         _curve(root, (time, size), values, name=name, colour=colour)
-        line(root, (x, _TOP - 18, x + 26, _TOP - 18), colour=colour, width=2.5)
-        text(root, name, at=(x + 33, _TOP - 14), size=11.5)
+        line(root, (x, _TOP - 30, x + 26, _TOP - 30), colour=colour, width=2.5)
+        text(root, name, at=(x + 33, _TOP - 26), size=11.5)
         x += 250
     return svg_text(root)
 

@@ -92,8 +92,8 @@ class HeatMap:
 def heat_map_svg(drawn: HeatMap) -> str:
     """The picture as SVG text."""
     cells = list(drawn.cells())
-    wide = min(56.0, max(5.0, 720 / len(cells[0])))
-    tall = min(28.0, max(6.0, 380 / len(cells)))
+    wide = min(56.0, max(5.0, 720 // len(cells[0])))
+    tall = min(28.0, max(6.0, 380 // len(cells)))
     height = tall * len(cells)
     width = max(420.0, _LEFT + wide * len(cells[0]) + _RIGHT)
     bar = max(height, 80.0)
@@ -128,7 +128,7 @@ def _cell(root: Element, drawn: HeatMap, cell: Cell, box: tuple[float, float, fl
         f"{drawn.columns} {drawn.first_column + cell.column}{off} = {exact(cell.value)}"
     )
     rectangle(root, box, fill=fill, outline="#ffffff" if min(wide, tall) > 8 else "", tip=tip)
-    words = number(cell.value, 2)
+    words = max((number(cell.value, digits) for digits in (2, 3)), key=lambda w: (len(w) <= 7, len(w)))
     if wide >= 44 and tall >= 18:
         text(root, words, at=(x + wide / 2, y + tall / 2 + 4), size=10.5, anchor="middle", colour=ink_on(fill))
 

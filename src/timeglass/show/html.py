@@ -14,7 +14,11 @@ from timeglass.words import printable, shown
 __all__ = ["Cell", "grid_html", "table_html"]
 
 _MOST_ROWS, _MOST_COLUMNS = 24, 32
-_TABLE = f"border-collapse:collapse;background:{GROUND};color:{INK};font-size:13px;margin:6px 0"
+_CARD = (
+    f"display:inline-block;background:{GROUND};color:{INK};"
+    "padding:10px 12px;margin:4px 0;border-radius:6px;font-size:13px"
+)
+_TABLE = f"border-collapse:collapse;background:{GROUND};color:{INK};font-size:13px;margin:8px 0"
 _CELL = f"padding:3px 9px;border:1px solid {FAINT};text-align:right;font-variant-numeric:tabular-nums"
 _HEAD = f"{_CELL};background:{GROUND};color:{GREY};font-weight:normal"
 
@@ -39,20 +43,19 @@ def table_html(
     1
     """
     box = Xml.Element("div", {"style": "overflow-x:auto;max-width:100%"})
-    table = Xml.SubElement(box, "table", {"style": _TABLE})
+    card = Xml.SubElement(box, "div", {"style": _CARD})
     if title:
-        style = f"caption-side:top;text-align:left;padding:6px 9px;background:{GROUND};color:{INK};font-weight:bold"
-        Xml.SubElement(table, "caption", {"style": style}).text = printable(title)
+        Xml.SubElement(card, "div", {"style": f"color:{INK};font-weight:bold"}).text = printable(title)
+    table = Xml.SubElement(card, "table", {"style": _TABLE})
     head = Xml.SubElement(Xml.SubElement(table, "thead"), "tr", {"style": f"background:{GROUND}"})
-    for words in header:
-        Xml.SubElement(head, "th", {"style": _HEAD, "scope": "col"}).text = printable(words)
+    for place, words in enumerate(header):
+        style = _HEAD if place else f"{_HEAD};text-align:left"
+        Xml.SubElement(head, "th", {"style": style, "scope": "col"}).text = printable(words)
     body = Xml.SubElement(table, "tbody")
     for row in rows:
         _row(body, row)
     for words in below:
-        foot = Xml.SubElement(body, "tr", {"style": f"background:{GROUND}"})
-        style = f"{_CELL};text-align:left;color:{GREY}"
-        Xml.SubElement(foot, "td", {"style": style, "colspan": str(len(header))}).text = printable(words)
+        Xml.SubElement(card, "div", {"style": f"color:{GREY};font-size:12px"}).text = printable(words)
     return Xml.tostring(box, encoding="unicode", method="html")
 
 

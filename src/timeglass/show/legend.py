@@ -46,9 +46,11 @@ def colour_bar(root: Element, at: Point, *, low: float, high: float, limit: floa
         value = high + (low - high) * (place + 0.5) / count
         rectangle(root, (x, y + place * length / count, 14, length / count + 0.4), fill=diverging(value, limit))
     rectangle(root, (x, y, 14, length), fill="none", outline=FAINT)
-    for value in dict.fromkeys((high, 0.0, low)):
-        if low <= value <= high:
-            level = y if high == low else y + (high - value) / (high - low) * length
+    levels: list[float] = []
+    for value in dict.fromkeys((high, low, 0.0)):
+        level = y if high == low else y + (high - value) / (high - low) * length
+        if low <= value <= high and all(abs(level - other) >= 13 for other in levels):
+            levels.append(level)
             line(root, (x + 14, level, x + 18, level), colour=GREY)
             text(root, number(value, 3), at=(x + 22, level + 4), size=_SIZE, colour=INK)
 

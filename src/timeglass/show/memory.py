@@ -13,7 +13,7 @@ from timeglass.words import shown
 
 __all__ = ["MemoryPicture", "StatesPicture", "memory_svg", "states_svg"]
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT = 720.0, 74.0, 24.0, 74.0, 220.0
+_WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT = 720.0, 74.0, 24.0, 88.0, 220.0
 _PLANE = 270.0  # pixels
 
 
@@ -31,9 +31,8 @@ class MemoryPicture:
         what = "step has" if self.steps == 1 else "steps have"
         if not self.steps:
             return "Effective memory: none; the forecast does not depend on the window"
-        return (
-            f"Effective memory: the last {self.steps} of {len(self.curve)} {what} {self.share:.0%} of the sensitivity"
-        )
+        share = f"{100 * self.share:.0f} % of the sensitivity"
+        return f"Effective memory: the last {self.steps} of {len(self.curve)} {what} {share}"
 
 
 def memory_svg(drawn: MemoryPicture) -> str:
@@ -55,6 +54,7 @@ def memory_svg(drawn: MemoryPicture) -> str:
         right = x > _WIDTH - 200
         words, anchor = f"{drawn.steps} of {count} steps", "end" if right else "start"
         text(root, words, at=(x - 6 if right else x + 6, _TOP - 4), size=11.5, anchor=anchor)
+    line(root, (_LEFT, bottom, _WIDTH - _RIGHT, bottom), colour=INK)
     half = wide / 2
     axis = Axis(0, max(1, count - 1), _LEFT + half, _LEFT + half + max(1, count - 1) * wide)
     across(root, axis, bottom=bottom, label="steps before the last")
@@ -95,12 +95,12 @@ def states_svg(drawn: StatesPicture) -> str:
     """The picture as SVG text: the eigenvalues in the complex plane with the unit circle, and the numbers in words."""
     lines, title = drawn.lines(), f"Memory of {shown(drawn.layer)}"
     plane = drawn.eigenvalues is not None
-    height = 62 + _PLANE + 46 if plane else 62.0 + 22 * len(lines)
+    height = 66 + _PLANE + 48 if plane else 62.0 + 22 * len(lines)
     root = canvas(_WIDTH, height, title=title, description=" ".join(lines))
     text(root, title, at=(16, 26), size=14, bold=True, within=_WIDTH - 32)
     left = 16 + _PLANE + 96 if plane else 16.0
     for index, words in enumerate(lines):
-        text(root, words, at=(left, 66 + 22 * index), size=12, within=_WIDTH - left - 8)
+        text(root, words, at=(left, (82 if plane else 60) + 22 * index), size=12, within=_WIDTH - left - 8)
     if drawn.eigenvalues is not None:
         _plane(root, drawn.eigenvalues)
     return svg_text(root)
@@ -109,16 +109,16 @@ def states_svg(drawn: StatesPicture) -> str:
 def _plane(root: Element, eigenvalues: tuple[complex, ...]) -> None:
     reach = 1.15 * max(1.0, *map(abs, eigenvalues))
     real = Axis(-reach, reach, 56, 56 + _PLANE)
-    imaginary = Axis(-reach, reach, 50 + _PLANE, 50)
-    rectangle(root, (56, 50, _PLANE, _PLANE), fill="none", outline=FAINT)
+    imaginary = Axis(-reach, reach, 66 + _PLANE, 66)
+    rectangle(root, (56, 66, _PLANE, _PLANE), fill="none", outline=FAINT)
     for value in real.marks(4):
         x, y = real.place(value), imaginary.place(value)
-        line(root, (x, 50, x, 50 + _PLANE), colour=FAINT)
+        line(root, (x, 66, x, 66 + _PLANE), colour=FAINT)
         line(root, (56, y, 56 + _PLANE, y), colour=FAINT)
-        text(root, number(value, 3), at=(x, 66 + _PLANE), size=10.5, anchor="middle", colour=GREY)
+        text(root, number(value, 3), at=(x, 82 + _PLANE), size=10.5, anchor="middle", colour=GREY)
         text(root, number(value, 3), at=(50, y + 4), size=10.5, anchor="end", colour=GREY)
-    text(root, "real part", at=(56 + _PLANE / 2, 84 + _PLANE), size=11.5, anchor="middle")
-    text(root, "imaginary part", at=(16, 44), size=11.5)
+    text(root, "real part", at=(56 + _PLANE / 2, 100 + _PLANE), size=11.5, anchor="middle")
+    text(root, "imaginary part", at=(16, 56), size=11.5)
     turns = [2 * pi * k / 72 for k in range(72)]
     ring = "L".join(f"{real.place(cos(a)):.1f} {imaginary.place(sin(a)):.1f}" for a in turns)
     path(root, f"M{ring}Z", colour=INK, width=1.2, tip="the unit circle: on it a state neither fades nor grows")

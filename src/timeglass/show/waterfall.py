@@ -84,8 +84,8 @@ def waterfall_svg(drawn: Waterfall) -> str:
     for row, bar in enumerate(drawn.bars, 1):
         _bar(root, axis, row, bar)
     _end(root, axis, rows - 1, drawn.names[1], drawn.last)
-    gap = drawn.gap
-    words = f"The shares add up to within {abs(gap):.1e} of the difference.".replace("e-", "e−")
+    gap = number(abs(drawn.gap), 2)
+    words = f"The shares add up to the difference between the two{f', but for {gap}' if drawn.gap else ''}."
     text(root, words, at=(16, bottom + 36), size=11, colour=GREY)
     return svg_text(root)
 

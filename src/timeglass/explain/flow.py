@@ -16,6 +16,7 @@ from timeglass.show.flow import FlowPicture, flow_svg
 from timeglass.show.svg import framed
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
+from timeglass.words import shown
 
 __all__ = ["GradientFlow", "gradient_flow", "state_jacobians"]
 
@@ -56,7 +57,8 @@ class GradientFlow:
     def picture(self) -> FlowPicture:
         """Both curves and their thresholds: `flow_svg` draws them."""
         losses = None if self.loss_norms is None else tuple(self.loss_norms.tolist())
-        return FlowPicture(self.layer, self.verdict, tuple(self.state_norms.tolist()), losses, _VANISHED, _EXPLODED)
+        verdict = self.verdict.replace(self.layer, shown(self.layer), 1)
+        return FlowPicture(shown(self.layer), verdict, tuple(self.state_norms.tolist()), losses, _VANISHED, _EXPLODED)
 
     def _repr_html_(self) -> str:
         return framed(flow_svg(self.picture()))

@@ -25,7 +25,7 @@ __all__ = ["unrolled_svg"]
 
 _ROW, _BAND_GAP = NODE_HEIGHT + 9, 46.0
 _LEFT, _RIGHT, _TOP, _LABEL = 162.0, 24.0, 46.0, 144.0  # margins, and the room for a layer's name
-_LEAST_WIDTH = 620.0
+_LEAST_WIDTH = 670.0
 _COLUMN = "#f4f5f7"
 _HALF = NODE_WIDTH / 2
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from timeglass.errors import OptionError
+from timeglass.network.architecture import Merge
 from timeglass.network.layers import Dropout, Masking
 from timeglass.show.unrolled import Band, Unrolled, UnrolledNode, most_steps
 from timeglass.trace.trace import Trace
@@ -97,17 +98,21 @@ def _nodes(plan: Plan) -> Iterator[tuple[Key, UnrolledNode]]:
             yield key, replace(one, details=() if one.masked else _details(plan, index, key))
 
 
-def _marked(plan: Plan) -> dict[int, Array]:
-    """By band, (T,): the steps that do not count, in what a Masking layer reads and in layers that heed it."""
-    found = {}
+def _marked(plan: Plan) -> dict[int, list[bool]]:
+    """By band, at each step: whether it is masked, in what a Masking layer reads and in layers that heed it."""
+    found, steps = {}, range(1, plan.time_steps + 1)
     for index, node in enumerate(plan.layers):
-        if isinstance(node.layer, Masking) or plan.heeds_mask(node):
-            found[plan.band_of[index]] = ~plan.trace.step_counts(node.mask)[plan.window]
+        if isinstance(node.layer, Masking) or (node.masked and node.recurrent):
+            found[plan.band_of[index]] = [not plan.counts(node.mask, step) for step in steps]
+        elif isinstance(node.layer, Merge) and node.gives_sequence:
+            found[plan.band_of[index]] = [
+                all(plan.gives_zero(source, step) for source in node.inputs) for step in steps
+            ]
     return found
 
 
 def _of_band(
-    plan: Plan, band: int, values: Array, steps: tuple[int | None, ...], masked: Array | None
+    plan: Plan, band: int, values: Array, steps: tuple[int | None, ...], masked: list[bool] | None
 ) -> Iterator[tuple[Key, UnrolledNode]]:
     own = plan.bands[band]
     array = own.symbol if band == 0 else f"{own.name}.{own.symbol}"
@@ -115,7 +120,7 @@ def _of_band(
         for unit in range(own.rows):
             value = values[unit] if step is None else values[step - 1, unit]
             name, label = (array, own.symbol) if step is None else (f"{array}[t={step}]", f"{own.symbol}{step}")
-            off = masked is not None and step is not None and bool(masked[step - 1])
+            off = masked is not None and step is not None and masked[step - 1]
             yield (
                 (band, step, unit),
                 UnrolledNode(name, unit, f"{label}[{unit}]", band, plan.column(step), float(value), off),

@@ -46,10 +46,26 @@ class Plan:
         """Of a step; what has no time stands in the last one's."""
         return len(self.steps) if step is None else self.steps.index(step) + 1
 
-    def heeds_mask(self, node: PlacedLayer) -> bool:
-        """Whether masked steps are something else to it: a recurrent layer, or what merges two that give 0 there."""
-        merges = isinstance(node.layer, Merge) and self.layers[node.inputs[0]].zero_masked
-        return node.masked and (node.recurrent or (merges and node.gives_sequence))
+    def counts(self, masking: int, step: int | None) -> bool:
+        """Whether a step counts, by that Masking node; without one or without time all do."""
+        if masking < 0 or step is None:
+            return True
+        return bool(self.trace.step_counts(masking)[self.window, step - 1])
+
+    def step_read(self, source: PlacedLayer, step: int | None) -> int | None:
+        """The step of a layer's own whose number is read as that of `step`."""
+        if not source.recurrent:
+            return step if source.gives_sequence else None
+        if not source.gives_sequence:
+            return 1 if source.go_backwards else self.time_steps
+        if step is None or source.go_backwards == source.turned:
+            return step
+        return self.time_steps + 1 - step  # in the order in which the states came about, or turned from it
+
+    def gives_zero(self, source: int, step: int | None) -> bool:
+        """Whether a layer of a pair gives 0 for its state: those that give sequences do, at masked steps."""
+        node = self.layers[source]
+        return node.zero_masked and not self.counts(node.mask, self.step_read(node, step))
 
 
 def lines(plan: Plan, places: Places) -> Iterator[UnrolledEdge]:
@@ -65,13 +81,11 @@ def lines(plan: Plan, places: Places) -> Iterator[UnrolledEdge]:
 
 def _into(plan: Plan, places: Places, index: int, at: tuple[int | None, int, int]) -> Iterator[UnrolledEdge]:
     node, (step, unit, target) = plan.layers[index], at
-    counts = True
-    if step is not None and plan.heeds_mask(node):
-        counts = bool(plan.trace.step_counts(node.mask)[plan.window, step - 1])
+    counts = not node.recurrent or plan.counts(node.mask, step)
     if counts:
         for which, source in enumerate(node.inputs):
             for row, place in _read(plan, places, source, None if isinstance(node.layer, LinearSkip) else step):
-                yield from _line(plan, index, which, (row, unit), (place, target))
+                yield from _line(plan, index, which, (step, row, unit), (place, target))
     if node.recurrent and step is not None:
         before = step + 1 if node.go_backwards else step - 1
         for row in range(plan.bands[plan.band_of[index]].rows):
@@ -94,24 +108,15 @@ def _read(plan: Plan, places: Places, source: int, step: int | None) -> Iterator
         for t in plan.shown_steps:
             yield from (((t - 1) * features + row, places[band, t, row]) for row in rows)
         return
-    read = step if source < 0 else _step_read(plan, plan.layers[source], step)
+    read = step if source < 0 else plan.step_read(plan.layers[source], step)
     yield from ((row, places[band, read, row]) for row in rows if (band, read, row) in places)
 
 
-def _step_read(plan: Plan, source: PlacedLayer, step: int | None) -> int | None:
-    """The step of a node's own whose number is read as that of `step`."""
-    if not source.recurrent:
-        return step if source.gives_sequence else None
-    if not source.gives_sequence:
-        return 1 if source.go_backwards else plan.time_steps
-    if step is None or not source.go_backwards or source.turned:
-        return step
-    return plan.time_steps + 1 - step  # given on in the order in which they came about
-
-
-def _line(plan: Plan, index: int, which: int, at: tuple[int, int], ends: tuple[int, int]) -> Iterator[UnrolledEdge]:
-    """From a row of what is read to a unit, if there is a line; `at` is row and unit."""
-    node, weights, (row, unit) = plan.layers[index], plan.trace.weights[index], at
+def _line(
+    plan: Plan, index: int, which: int, at: tuple[int | None, int, int], ends: tuple[int, int]
+) -> Iterator[UnrolledEdge]:
+    """From a row of what is read to a unit, if there is a line; `at` is step, row and unit."""
+    node, weights, (step, row, unit) = plan.layers[index], plan.trace.weights[index], at
     if isinstance(node.layer, LinearSkip):
         first = plan.time_steps * plan.trace.architecture.features - node.skip_features
         if which == 1 and row >= first:
@@ -122,10 +127,11 @@ def _line(plan: Plan, index: int, which: int, at: tuple[int, int], ends: tuple[i
         if node.layer.mode == "concat":
             row += which * plan.layers[node.inputs[0]].units
         words = {"concat": "passed on", "sum": "added", "ave": "half of it added", "mul": "a factor"}
+        off = " as 0: its step is masked" if plan.gives_zero(node.inputs[which], step) else ""
         if row == unit:
-            yield UnrolledEdge(*ends, None, words[node.layer.mode])
+            yield UnrolledEdge(*ends, None, words[node.layer.mode] + off)
     else:
-        yield _weighted(node, weights["wx" if node.recurrent else "wy"], at, ends)
+        yield _weighted(node, weights["wx" if node.recurrent else "wy"], (row, unit), ends)
 
 
 def _weighted(

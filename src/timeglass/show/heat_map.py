@@ -124,8 +124,8 @@ def _cell(root: Element, drawn: HeatMap, cell: Cell, box: tuple[float, float, fl
     fill = diverging(cell.value, drawn.limit)
     off = ", masked" if cell.column in drawn.masked else ""
     tip = (
-        f"{shown(drawn.value_name)}: {drawn.rows} {drawn.first_row + cell.row}, "
-        f"{drawn.columns} {drawn.first_column + cell.column}{off} = {exact(cell.value)}"
+        f"{shown(drawn.value_name)}: {shown(drawn.rows)} {drawn.first_row + cell.row}, "
+        f"{shown(drawn.columns)} {drawn.first_column + cell.column}{off} = {exact(cell.value)}"
     )
     rectangle(root, box, fill=fill, outline="#ffffff" if min(wide, tall) > 8 else "", tip=tip)
     words = max((number(cell.value, digits) for digits in (2, 3)), key=lambda w: (len(w) <= 7, len(w)))
@@ -150,6 +150,7 @@ def _labels(root: Element, drawn: HeatMap, cells: list[tuple[Cell, ...]], size: 
         x = _LEFT + (column // long + 0.5) * wide
         text(root, "▾", at=(x, _TOP - 3), size=11, anchor="middle", colour=GREY)
     middle = _LEFT + len(cells[0]) * wide / 2
-    text(root, drawn.columns, at=(middle, bottom + 34), size=11.5, anchor="middle")
+    room = max(120.0, len(cells[0]) * wide)
+    text(root, drawn.columns, at=(max(middle, 16 + room / 2), bottom + 34), size=11.5, anchor="middle", within=room)
     text(root, drawn.rows, at=(16, _TOP + 12), size=11.5, within=_LEFT - 34)
     rectangle(root, (_LEFT, _TOP, len(cells[0]) * wide, len(cells) * tall), fill="none", outline=FAINT)

@@ -9,10 +9,12 @@ from timeglass.show.axes import Axis
 from timeglass.show.colours import BLUE, FAINT, GREY, INK, ORANGE
 from timeglass.show.numbers import exact, number
 from timeglass.show.svg import Element, canvas, line, rectangle, svg_text, text
+from timeglass.words import shown
 
 __all__ = ["Bar", "Waterfall", "waterfall", "waterfall_svg"]
 
 _MOST_BARS = 24
+_OPEN = "not accounted for"
 _ROW, _TOP, _LEFT, _RIGHT, _WIDTH = 24.0, 56.0, 170.0, 96.0, 720.0
 
 
@@ -71,7 +73,8 @@ def waterfall_svg(drawn: Waterfall) -> str:
     levels = [drawn.first, drawn.last, *(level for bar in drawn.bars for level in (bar.start, bar.end))]
     room = (max(levels) - min(levels)) * 0.02 or 1.0
     axis = Axis(min(levels) - room, max(levels) + room, _LEFT, _WIDTH - _RIGHT)
-    rows = len(drawn.bars) + 2
+    bars = [*drawn.bars, *_left_over(drawn)]
+    rows = len(bars) + 2
     words = f"From {number(drawn.first)} to {number(drawn.last)} in {len(drawn.bars)} shares."
     root = canvas(_WIDTH, _TOP + rows * _ROW + 44, title=drawn.title, description=words)
     text(root, drawn.title, at=(16, 26), size=14, bold=True, within=_WIDTH - 32)
@@ -81,7 +84,7 @@ def waterfall_svg(drawn: Waterfall) -> str:
         line(root, (x, _TOP, x, bottom), colour=FAINT)
         text(root, number(value, 4), at=(x, bottom + 16), size=11, anchor="middle", colour=GREY)
     _end(root, axis, 0, drawn.names[0], drawn.first)
-    for row, bar in enumerate(drawn.bars, 1):
+    for row, bar in enumerate(bars, 1):
         _bar(root, axis, row, bar)
     _end(root, axis, rows - 1, drawn.names[1], drawn.last)
     gap = number(abs(drawn.gap), 2)
@@ -90,9 +93,15 @@ def waterfall_svg(drawn: Waterfall) -> str:
     return svg_text(root)
 
 
+def _left_over(drawn: Waterfall) -> list[Bar]:
+    """What the shares leave open, where it is large enough to be seen."""
+    span = max((abs(bar.share) for bar in drawn.bars), default=0.0) + abs(drawn.last - drawn.first)
+    return [Bar(_OPEN, drawn.gap, drawn.last - drawn.gap, drawn.last)] if abs(drawn.gap) > 1e-4 * span else []
+
+
 def _end(root: Element, axis: Axis, row: int, name: str, value: float) -> None:
     x, y = axis.place(value), _TOP + row * _ROW
-    line(root, (x, y + 2, x, y + _ROW - 2), colour=INK, width=3, tip=f"{name} = {exact(value)}")
+    line(root, (x, y + 2, x, y + _ROW - 2), colour=INK, width=3, tip=f"{shown(name)} = {exact(value)}")
     text(root, name, at=(16, y + 16), size=12, bold=True, within=_LEFT - 26)
     text(root, number(value, 4), at=(_WIDTH - 16, y + 16), size=12, anchor="end", bold=True)
 
@@ -100,8 +109,8 @@ def _end(root: Element, axis: Axis, row: int, name: str, value: float) -> None:
 def _bar(root: Element, axis: Axis, row: int, bar: Bar) -> None:
     left, right = sorted((axis.place(bar.start), axis.place(bar.end)))
     y, end = _TOP + row * _ROW, axis.place(bar.end)
-    tip = f"{bar.name}: {exact(bar.share)}, from {exact(bar.start)} to {exact(bar.end)}"
-    colour = ORANGE if bar.share > 0 else BLUE
+    tip = f"{shown(bar.name)}: {exact(bar.share)}, from {exact(bar.start)} to {exact(bar.end)}"
+    colour = GREY if bar.name == _OPEN else ORANGE if bar.share > 0 else BLUE
     rectangle(root, (left, y + 4, max(1.0, right - left), _ROW - 8), fill=colour, tip=tip)
     line(root, (end, y + 4, end, y + _ROW + 4), colour=GREY, width=0.8)
     text(root, bar.name, at=(16, y + 16), size=11.5, within=_LEFT - 26)

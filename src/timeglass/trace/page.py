@@ -29,7 +29,7 @@ def arrays_html(trace: Trace) -> str:
         axes = ", ".join(f"{axis} {size}" for axis, size in zip(trace.axes(name), array.shape, strict=True))
         ends = (float(array.min()), float(array.max()))
         rows.append([f"{shown(layer)}{dot}{own}", axes, *(Cell(number(end, 4), tip=exact(end)) for end in ends)])
-    below = [f"Computed by the definition ({trace.engine}) in float64. trace[name] gives an array."]
+    below = [f"Computed by engine {trace.engine}. trace[name] gives an array."]
     if len(trace) > _MOST_NAMES:
         below.insert(0, f"The first {_MOST_NAMES} of {len(trace)} arrays; trace.names has them all.")
     title = f"{len(trace)} arrays of {trace.windows:,} {'window' if trace.windows == 1 else 'windows'}"

@@ -140,9 +140,9 @@ def _details(plan: Plan, index: int, key: Key) -> Details:
     """A unit's gates and biases."""
     node, weights, (_, step, unit) = plan.layers[index], plan.trace.weights[index], key
     kind, found = node.layer.kind, []
-    if step is not None:
-        for name in _ALSO.get(kind, ()):
-            found.append((name, float(plan.trace[f"{node.name}.{name}"][plan.window, step - 1, unit])))
+    for name in _ALSO.get(kind, ()):
+        if (array := f"{node.name}.{name}") in plan.trace and step is not None:
+            found.append((name, float(plan.trace[array][plan.window, step - 1, unit])))
     bias = weights.get("bh", weights.get("by"))
     for row, beside in zip(() if bias is None else np.atleast_2d(bias), ("", " beside wh"), strict=False):
         for gate, name in enumerate(GATES.get(kind, ("",))):

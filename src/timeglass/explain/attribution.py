@@ -14,8 +14,11 @@ import numpy as np
 from timeglass.errors import ShapeError
 from timeglass.explain.attribution_words import attribution_lines
 from timeglass.explain.memory import window_jacobian
+from timeglass.explain.pictures import attribution_picture
 from timeglass.network import chain
 from timeglass.prepare.scale import MinMaxScaler
+from timeglass.show.svg import framed
+from timeglass.show.waterfall import Waterfall, waterfall_svg
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
 
@@ -63,6 +66,13 @@ class Attribution:
         sum of shares 25.0000 = 85.0000 − 60.0000, to 0 with 4 points
         """
         return attribution_lines(self, window, output, scaler=scaler, names=names, features=features, most=most)
+
+    def picture(self, window: int = 0, output: int = 0) -> Waterfall:
+        """A bar for each number of one window, from baseline to forecast: `waterfall_svg` draws them."""
+        return attribution_picture(self.shares, self.forecasts, self.baseline, window=window, output=output)
+
+    def _repr_html_(self) -> str:
+        return framed(waterfall_svg(self.picture()))
 
 
 def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float = 1e-9) -> Attribution:

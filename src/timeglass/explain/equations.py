@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
 
+from timeglass.show.numbers import number
+
 __all__ = ["Call", "Equation", "Expression", "Product", "Sum", "number"]
 
 
@@ -33,15 +35,6 @@ class Call:
 
 
 Expression = float | Product | Sum | Call
-
-
-def number(value: float, digits: int = 5) -> str:
-    """A number with so many significant digits, and a minus sign as wide as a plus.
-
-    >>> number(-1.2369459), number(0.0), number(1e-9)
-    ('−1.2369', '0', '1e−09')
-    """
-    return f"{value + 0.0:.{digits}g}".replace("-", "−")  # the sum makes -0 a 0
 
 
 def _latex_number(value: float, digits: int) -> str:
@@ -142,3 +135,9 @@ class Equation:
         """As a piece of a line."""
         left = f"<var>{escape(self.symbol)}</var><sub>{self._place}</sub>"
         return f"{left} = {_HTML.write(self.right, digits)} = <b>{number(self.value, digits)}</b>"
+
+    def _repr_html_(self) -> str:
+        return f'<div style="line-height:1.7">{self.html()}</div>'
+
+    def _repr_latex_(self) -> str:
+        return f"${self.latex()}$"

@@ -14,8 +14,11 @@ import numpy as np
 from timeglass.explain.differences import state_differences
 from timeglass.explain.equations import number
 from timeglass.network import chain
+from timeglass.show.flow import FlowPicture, flow_svg
+from timeglass.show.svg import framed
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
+from timeglass.words import shown
 
 __all__ = ["GradientFlow", "gradient_flow", "state_jacobians"]
 
@@ -65,6 +68,15 @@ class GradientFlow:
                 parts.append(f"by finite difference {number(self.loss_differences[-back], 8)}")
             lines.append("".join(parts).rstrip())
         return lines
+
+    def picture(self) -> FlowPicture:
+        """Both curves and their thresholds: `flow_svg` draws them."""
+        losses = None if self.loss_norms is None else tuple(self.loss_norms.tolist())
+        verdict = self.verdict.replace(self.layer, shown(self.layer), 1)
+        return FlowPicture(shown(self.layer), verdict, tuple(self.state_norms.tolist()), losses, _VANISHED, _EXPLODED)
+
+    def _repr_html_(self) -> str:
+        return framed(flow_svg(self.picture()))
 
 
 def gradient_flow(trace: Trace, layer: str | None = None, *, check: bool = False) -> GradientFlow:

@@ -11,6 +11,8 @@ import numpy as np
 
 from timeglass.network import chain
 from timeglass.network.layers import SimpleRNN
+from timeglass.show.memory import MemoryPicture, StatesPicture, memory_svg, states_svg
+from timeglass.show.svg import framed
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
 
@@ -31,6 +33,13 @@ class Memory:
         """The effective memory: the last so many steps have nine tenths of the sensitivity; 0 where there is none."""
         total = self.curve.sum()
         return int(np.searchsorted(np.cumsum(self.curve), _SHARE * total * (1 - 1e-12)) + 1) if total > 0 else 0
+
+    def picture(self) -> MemoryPicture:
+        """The curve and the effective memory: `memory_svg` draws them."""
+        return MemoryPicture(tuple(self.curve.tolist()), self.steps, _SHARE)
+
+    def _repr_html_(self) -> str:
+        return framed(memory_svg(self.picture()))
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,14 @@ class LayerStates:
         if radius is None or radius == 0:
             return None if radius is None else 0.0
         return inf if radius >= 1 else log(0.5) / log(radius)
+
+    def picture(self) -> StatesPicture:
+        """The eigenvalues and the other numbers: `states_svg` draws them."""
+        values = None if self.eigenvalues is None else tuple(self.eigenvalues.tolist())
+        return StatesPicture(self.layer, values, self.half_life, self.saturated, self.dead)
+
+    def _repr_html_(self) -> str:
+        return framed(states_svg(self.picture()))
 
 
 def window_jacobian(trace: Trace, x: Array | None = None) -> Array:

@@ -14,6 +14,8 @@ from timeglass.explain.replay import replay
 from timeglass.kernel.library import load
 from timeglass.model.sequential import Sequential
 from timeglass.network.architecture import Architecture
+from timeglass.show.html import Cell, table_html
+from timeglass.show.numbers import exact
 from timeglass.trace.recording import record
 from timeglass.trace.trace import Trace
 from timeglass.train.engine import OnProgress
@@ -99,6 +101,19 @@ class Table:
 
     def _line(self, name: str, difference: float) -> str:
         return f"  {name:<20} {difference:.2e}  {'holds' if difference <= self.tolerance else 'FAILS'}"
+
+    def _repr_html_(self) -> str:
+        limit, count = self.tolerance, self.count
+        beside = {**self.differences, **{f"recorded by the kernel: {name}": gap for name, gap in self.recorded.items()}}
+        rows = [
+            [name, Cell(f"{gap:.2e}", tip=exact(gap)), "holds" if gap <= limit else "FAILS"]
+            for name, gap in beside.items()
+        ]
+        numbers = f"{count:,} {'number' if count == 1 else 'numbers'}"
+        below = [f"{numbers} forecast, beside Python's own arithmetic; tolerance {limit:g}"]
+        below += [f"{way} was left out: {reason}" for way, reason in self.missing.items()]
+        title = "The proof holds" if self.holds else "The proof FAILS"
+        return table_html(["computed by", "largest difference", "verdict"], rows, title=title, below=below)
 
 
 def _difference(made: Array, expected: Array) -> float:

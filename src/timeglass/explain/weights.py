@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from timeglass.errors import OptionError
-from timeglass.explain.equations import number
 from timeglass.model.checks import whole
 from timeglass.model.sequential import Sequential
 from timeglass.network.architecture import PlacedLayer
 from timeglass.network.layers import GRU, LSTM
+from timeglass.show.html import grid_html
+from timeglass.show.numbers import number
 from timeglass.types import Array
+from timeglass.words import shown
 
 __all__ = ["WeightTable", "weight_tables"]
 
@@ -50,6 +52,11 @@ class WeightTable:
             for label, row in rows
         ]
         return [head, *texts]
+
+    def _repr_html_(self) -> str:
+        name = f"{shown(self.layer)}.{self.name}"
+        title = f"{name} (Keras: {self.keras}; torch: {self.torch})"
+        return grid_html(self.values, self.rows, self.columns, title=title, name=name)
 
 
 def weight_tables(model: Sequential, network: int = 0) -> list[WeightTable]:

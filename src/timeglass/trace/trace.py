@@ -123,6 +123,12 @@ class Trace:
             found.append(sums)
         return found
 
+    def _repr_html_(self) -> str:
+        """For a notebook: the network unrolled over window 0, and a table of the arrays."""
+        from timeglass.trace.page import trace_html  # XML is loaded only when something is drawn
+
+        return trace_html(self)
+
     def to_frame(self) -> Any:
         """A pandas frame, one number a row: name, window, step (from 1 on), from (a weight's row), unit, value.
 

@@ -32,7 +32,7 @@ ACTIVATION_WORDS = {
     "relu": "relu(z) = z, but 0 below 0",
     "hard_sigmoid": "hard_sigmoid(z) = z/6 + 0.5, held between 0 and 1",
     "leaky_relu": "leaky_relu(z) = z, but 0.2·z below 0",
-    "elu": "elu(z) = z, but e^z − 1 below 0; e^z − 1 is written 2t / (1 − t) with t = tanh(z/2), which keeps its digits",
+    "elu": "elu(z) = z, but e^z − 1 below 0; e^z − 1 is written 2t / (1 − t) with t = tanh(z/2)",
     "selu": "selu(z) = 1.0507·z, but 1.7581·(e^z − 1) below 0; e^z − 1 is written 2t / (1 − t) with t = tanh(z/2)",
     "softplus": "softplus(z) = log(1 + e^z), written max(z, 0) + log(1 + u) with u = e^−|z| and an artanh for the log",
     "softsign": "softsign(z) = z / (1 + |z|)",

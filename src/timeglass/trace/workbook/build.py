@@ -16,6 +16,7 @@ from timeglass.trace.workbook.plain import plain_sheet
 from timeglass.trace.workbook.recurrent import recurrent_sheet
 from timeglass.trace.workbook.view import NodeView
 from timeglass.trace.workbook.weights import weight_sheet
+from timeglass.words import shown
 
 if TYPE_CHECKING:
     from timeglass.trace.trace import Trace
@@ -34,7 +35,6 @@ class Plan:
 
     front: Front
     about: tuple[str, ...]
-    contents: tuple[tuple[str, str], ...]  # of each layer's sheet: its name, what it holds
     outputs: tuple[str, ...]  # the forecast's labels
     lines: tuple[Line, ...]  # the forecast's table
     sheets: Sheets
@@ -60,7 +60,7 @@ def plan_of(trace: Trace, window: int, scaler: MinMaxScaler | None) -> Plan:
     _check_size(front, forecast.size, sheets)
     _check_finite(sheets)
     return Plan(
-        front, _about(trace, window), tuple((sheet.name, sheet.title) for sheet, _ in sheets), _outputs(forecast.shape),
+        front, _about(trace, window), _outputs(forecast.shape),
         tuple(front.lines(gives[len(nodes) - 1], forecast)), sheets,
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ def _view(
     own_mask = node.masked and node.mask != index
     if own_mask:
         arrays["mask"] = trace.step_counts(node.mask)[window]
-    names = {-1: "the window"} | {i: other.name for i, other in enumerate(trace.architecture.layers)}
+    names = {-1: "the window"} | {i: shown(other.name) for i, other in enumerate(trace.architecture.layers)}
     sheet, weights = sheet_name(node.name, taken), None
     if trace.weights[index]:
         weights = weight_sheet(node, trace.weights[index], sheet_name(node.name, taken, " weights"), ranges)
@@ -99,13 +99,16 @@ def _outputs(shape: tuple[int, ...]) -> tuple[str, ...]:
 def _about(trace: Trace, window: int) -> tuple[str, ...]:
     layers, weights = len(trace.architecture.layers), trace.architecture.weight_count
     steps, features = trace.arrays["x"].shape[1:]
+    node = next((node for node in trace.architecture.layers if node.recurrent), trace.architecture.layers[-1])
+    name = shown(node.name)
+    letter, step = "h" if node.recurrent else "y", f"t={(steps + 1) // 2}" if trace.has_steps(f"{node.name}.y") else ""
     return (
         "A recurrent network's forecast, every number of it a formula",
         f"{layers} layer{'s' * (layers > 1)} with {weights:,} weights; window {window} of {trace.windows}: "
         f"{steps} time step{'s' * (steps > 1)} of {features} feature{'s' * (features > 1)}.",
         "Change a yellow cell, of the window below or of a weights sheet: every state, gate and the forecast follow.",
-        "Click a cell on a layer's sheet to see how it is computed; its column and row are its place in the trace: "
-        "column h[0] and row t=3 of simple_rnn are simple_rnn.h[t=3], unit 0.",
+        f"A cell's column and row are its place in the trace: on the sheet {name}, column {letter}[0] and row "
+        f"{step or 'value'} are trace['{name}.{letter}{f'[{step}]' if step else ''}'][{window}, 0].",
     )
 
 

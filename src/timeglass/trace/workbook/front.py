@@ -15,6 +15,7 @@ __all__ = ["FRONT", "Front", "Line", "front_of"]
 
 FRONT = "Forecast"
 _ABOUT_ROWS = 5  # title, three lines, a blank one
+_LINES = 4  # of the forecast's table, and one more in the series' units
 # A forecast that is so close is the same: float64 summed in another order.
 _SAME = "1E-9"
 
@@ -48,11 +49,6 @@ class Front:
         return Given(self.scaled or self.inputs, tuple(range(len(self.window))))
 
     @property
-    def window_row(self) -> int:
-        """The row of the window's heading."""
-        return self.inputs.top - 3
-
-    @property
     def scale_cells(self) -> tuple[str, str]:
         """The cells of low and high."""
         return cell_name(self.scale_row, 1), cell_name(self.scale_row + 1, 1)
@@ -71,15 +67,15 @@ class Front:
         live, constant, gap = (self.forecast_row + 1 + i for i in range(1, 4))  # as spreadsheets count rows
         cells = self.inputs.area(len(self.window))
         checks = tuple(
-            f'IF(COUNT({cells})<{self.window.size},"an input is no number",'
-            f'IF(ABS({c}{gap})<={_SAME}*MAX(1,ABS({c}{constant})),"the same","an input or weight was changed"))'
+            f'IF(COUNT({cells})<{self.window.size},"not a number",'
+            f'IF(ABS({c}{gap})<={_SAME}*MAX(1,ABS({c}{constant})),"the same","changed"))'
             for c in column
         )
         lines = [
             Line("Forecast, computed here", tuple(forecast.far(*place) for place in places), own, "forecast"),
             Line("Timeglass's own number", None, own, "constant"),
             Line("Difference", tuple(f"{c}{live}-{c}{constant}" for c in column), (0.0,) * len(own), "difference"),
-            Line("", checks, ("the same",) * len(own), "check"),
+            Line("Is it the same?", checks, ("the same",) * len(own), "check"),
         ]
         if self.scaler:
             low, high = self.scale_cells
@@ -92,14 +88,15 @@ class Front:
         """The steps' labels, and each feature's values."""
         rows, columns = len(self.window), self.inputs
         labels = Columns(columns.sheet, 0, 1, columns.top).area(rows)
-        return labels, [Columns(columns.sheet, columns.first + j, 1, columns.top).area(rows) for j in range(columns.count)]
+        each = range(columns.first, columns.first + columns.count)
+        return labels, [Columns(columns.sheet, column, 1, columns.top).area(rows) for column in each]
 
 
 def front_of(window: Array, contents: int, scaler: MinMaxScaler | None) -> Front:
     """The first sheet for a window (T, F) as the network is given it, with so many lines of contents."""
-    forecast_row = _ABOUT_ROWS + contents + 3
-    scale_row = forecast_row + 7
-    top = scale_row + (4 if scaler else 0) + 2
+    forecast_row = _ABOUT_ROWS + 1 + contents + 1
+    scale_row = forecast_row + 1 + _LINES + (2 if scaler else 1)
+    top = scale_row + (3 if scaler else 0) + 2
     features = window.shape[1]
     return Front(
         window if scaler is None else np.asarray(scaler.inverse_transform(window)),
@@ -107,5 +104,3 @@ def front_of(window: Array, contents: int, scaler: MinMaxScaler | None) -> Front
         Columns(FRONT, 1 + features, features, top) if scaler else None,
         window, scaler, _ABOUT_ROWS, forecast_row, scale_row,
     )  # fmt: skip
-
-

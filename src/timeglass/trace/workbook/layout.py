@@ -117,7 +117,7 @@ class WeightSheet:
         return f"{quoted_sheet(self.name)}!{first}" + (f":{last}" if columns.count > 1 else "")
 
     def bias(self, name: str, unit: int, which: int = 0) -> str:
-        """ "+" and a unit's bias; nothing where the layer has none."""
+        """What adds a unit's bias; nothing where the layer has none."""
         return "+" + self.places[name].far(unit, which) if name in self.places else ""
 
     @property

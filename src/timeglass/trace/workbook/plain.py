@@ -10,6 +10,7 @@ from timeglass.trace.workbook.activations import ACTIVATION_WORDS, activation_fo
 from timeglass.trace.workbook.layout import Block, Columns, Given, StepSheet, dot, side_by_side
 from timeglass.trace.workbook.names import cell_name
 from timeglass.trace.workbook.view import FIRST_COLUMN, HEAD_ROWS, NodeView, reading, step_labels
+from timeglass.words import shown
 
 __all__ = ["float32_range", "plain_sheet"]
 
@@ -36,14 +37,14 @@ def plain_sheet(view: NodeView) -> StepSheet:
 
 
 def float32_range(value: float) -> tuple[float, float]:
-    """From and to which number float32 takes for `value`: in a workbook numbers are doubles, in a network's windows not.
+    """From and to which number float32 takes for `value`: a workbook's numbers are doubles, a window's are not.
 
     >>> low, high = float32_range(0.1)
     >>> np.float32(low) == np.float32(high) == np.float32(0.1), low < 0.1 < high
     (True, True)
     """
     middle = np.float32(value)
-    ends = []
+    ends: list[float] = []
     for way in (-np.inf, np.inf):
         end = (float(middle) + float(np.nextafter(middle, np.float32(way)))) / 2
         # Half way between two of them float32 takes the even one, and beyond the last there is none.
@@ -59,7 +60,7 @@ def _labels(letter: str, columns: Columns) -> tuple[str, ...]:
 def _block(view: NodeView, at: dict[str, Columns], name: str, formula: object, kind: str = "output") -> Block:
     columns = at[name]
     assert callable(formula)
-    return Block(columns, f"{view.node.name}.{name}", _labels(name, columns), view.table(name), formula, kind)
+    return Block(columns, f"{shown(view.node.name)}.{name}", _labels(name, columns), view.table(name), formula, kind)
 
 
 def _sheet(
@@ -70,7 +71,7 @@ def _sheet(
     gives = blocks[-1].columns
     steps = len(blocks[-1].values)
     return StepSheet(
-        view.sheet, f"{view.node.name}: {what}", lines, parameters,
+        view.sheet, f"{shown(view.node.name)}: {what}", lines, parameters,
         step_labels(steps, view.node.gives_sequence), tuple(blocks),
         gives.top, None, (), Given(gives, tuple(range(steps))),
     )  # fmt: skip
@@ -96,7 +97,9 @@ def _dense(view: NodeView) -> StepSheet:
         _block(view, at, "y", lambda t, k: activation_formula(node.activation, at["z"].cell(t, k))),
     ]
     when = " at each step" if node.gives_sequence else ""
-    return _sheet(view, f"Dense of {node.units} unit{'s' * (node.units > 1)}{when}", tuple(lines), blocks)
+    return _sheet(
+        view, f"Dense of {node.units} unit{'s' * (node.units > 1)}, {node.activation}{when}", tuple(lines), blocks
+    )
 
 
 def _skip(view: NodeView) -> StepSheet:
@@ -145,7 +148,7 @@ def _masking(view: NodeView, layer: Masking) -> StepSheet:
     mask = view.arrays["mask"].astype(float)[:, None]
     blocks = [
         reading(view, at["x"]),
-        Block(at["mask"], f"{node.name}.mask", ("mask",), mask, counts, "gate"),
+        Block(at["mask"], f"{shown(node.name)}.mask", ("mask",), mask, counts, "gate"),
         _block(view, at, "y", lambda t, j: f"IF({at['mask'].cell(t, 0)}=1,{at['x'].cell(t, j)},0)"),
     ]
     return _sheet(view, f"Masking of steps whose x are all {layer.mask_value:g}", lines, blocks, parameters)

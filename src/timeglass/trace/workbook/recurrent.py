@@ -7,7 +7,7 @@ one above, or below in a layer that goes backwards.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from timeglass.trace.workbook.activations import ACTIVATION_WORDS, activation_fo
 from timeglass.trace.workbook.layout import Block, Columns, Given, StepSheet, dot, side_by_side
 from timeglass.trace.workbook.view import FIRST_COLUMN, HEAD_ROWS, NodeView, reading, step_labels
 from timeglass.types import Array
+from timeglass.words import shown
 
 __all__ = ["recurrent_sheet"]
 
@@ -69,7 +70,7 @@ def _title(view: NodeView) -> str:
     node = view.node
     kind = type(node.layer).__name__
     way = ", which goes backwards: from the last step to the first" if node.go_backwards else ""
-    return f"{node.name}: {kind} of {node.units} unit{'s' * (node.units > 1)}{way}"
+    return f"{shown(node.name)}: {kind} of {node.units} unit{'s' * (node.units > 1)}, {node.activation}{way}"
 
 
 def _lines(view: NodeView) -> tuple[str, ...]:
@@ -127,7 +128,7 @@ def _block(cell: _Cell, name: str) -> Block:
         return Block(cell.at[name], name, labels, values, formula, "sum")
     first = GATES[node.layer.kind].index(gate) * node.units if gate else 0
     labels = tuple(f"{kind}[{first + j}]" for j in range(node.units))
-    key = f"{node.name}.{kind}" + (f" ({gate})" if gate else "")
+    key = f"{shown(node.name)}.{kind}" + (f"\n{gate}" if gate else "")
     shade = "sum" if kind == "z" else _KINDS.get(kind, "gate")
     return Block(cell.at[name], key, labels, values, formula, shade)
 
@@ -199,13 +200,13 @@ class _Cell:
 
         def formula(t: int, j: int) -> str:
             unit = first + j
-            x = dot(self.at["x"].row(t), weights.row("wx", unit)) + weights.bias("bh", unit)
+            x, bias = dot(self.at["x"].row(t), weights.row("wx", unit)), weights.bias("bh", unit)
             if gate == "candidate" and isinstance(layer, GRU):
                 if after:
-                    return f"{x}+{self._here('reset', t, j)}*{self._here('met', t, j)}"
-                return f"{x}+{dot(self.at['met'].row(t), weights.row('wh', unit))}"
+                    return f"{x}{bias}+{self._here('reset', t, j)}*{self._here('met', t, j)}"
+                return f"{x}+{dot(self.at['met'].row(t), weights.row('wh', unit))}{bias}"
             h = dot(self.at["h"].row(self.before(t)), weights.row("wh", unit))
-            return f"{x}+{h}" + (weights.bias("bh", unit, 1) if after else "")
+            return f"{x}+{h}{bias}" + (weights.bias("bh", unit, 1) if after else "")
 
         return formula
 

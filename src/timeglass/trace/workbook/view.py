@@ -54,4 +54,4 @@ def reading(view: NodeView, columns: Columns, which: int = 0) -> Block:
     values, given = view.read[which], view.given[which]
     values = values if values.ndim == 2 else values[None]
     labels = tuple(f"x[{j}]" for j in range(columns.count))
-    return Block(columns, f"x, from {view.sources[which]}", labels, values, given.far, "input")
+    return Block(columns, f"x, from\n{view.sources[which]}", labels, values, given.far, "input")

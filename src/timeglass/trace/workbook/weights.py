@@ -1,4 +1,4 @@
-"""The sheets of weights: each layer's arrays with the names of their rows and columns, turned so that units are rows."""
+"""The sheets of weights: each layer's arrays, turned so that a unit is a row, with the names of rows and columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from timeglass.types import Array
 
 __all__ = ["weight_sheet"]
 
-_TOP = 6  # the row of the first unit
+_TOP = 7  # the row of the first unit
 
 
 def weight_sheet(node: PlacedLayer, arrays: Mapping[str, Array], name: str, ranges: set[str]) -> WeightSheet:
@@ -21,5 +21,6 @@ def weight_sheet(node: PlacedLayer, arrays: Mapping[str, Array], name: str, rang
     counts = {key: array.shape[1] for key, array in turned.items()}
     places = side_by_side(name, 1, _TOP, counts)
     return WeightSheet(
-        name, node.name, weight_columns(node), turned, places, {key: range_name(node.name, key, ranges) for key in turned}
-    )
+        name, node.name, weight_columns(node), turned, places,
+        {key: range_name(node.name, key, ranges) for key in turned},
+    )  # fmt: skip

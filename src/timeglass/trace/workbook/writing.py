@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,17 @@ from timeglass.errors import EngineError, OptionError
 from timeglass.files import write_whole
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.trace.workbook.build import plan_of
-from timeglass.trace.workbook.ink import write_plan
+from timeglass.trace.workbook.ink_front import write_front
+from timeglass.trace.workbook.ink_layers import write_steps, write_weights
+from timeglass.trace.workbook.pens import Pens
 from timeglass.train.checks import check_whole
 
 if TYPE_CHECKING:
     from timeglass.trace.trace import Trace
 
 __all__ = ["write_workbook"]
+
+_CREATED = datetime(2000, 1, 1)  # always the same: the same trace gives the same bytes
 
 
 def write_workbook(
@@ -34,7 +39,13 @@ def write_workbook(
     plan = plan_of(trace, window, scaler)
     filled = io.BytesIO()
     book = xlsxwriter.Workbook(filled, {"in_memory": True})
-    write_plan(plan, book)
+    book.set_properties({"title": plan.about[0], "comments": plan.about[1], "created": _CREATED})
+    pens = Pens(book)
+    write_front(pens, plan)
+    for steps, weights in plan.sheets:
+        write_steps(pens, steps)
+        if weights:
+            write_weights(pens, weights)
     book.close()
     write_whole(place, lambda part: part.write_bytes(filled.getvalue()))
 

@@ -8,7 +8,8 @@ from timeglass.errors import OptionError
 from timeglass.model.checks import whole
 from timeglass.model.sequential import Sequential
 from timeglass.network.architecture import PlacedLayer
-from timeglass.network.layers import GRU, LSTM
+from timeglass.network.layers import GRU
+from timeglass.network.weight_names import KERAS_NAMES, weight_columns, weight_rows
 from timeglass.show.html import grid_html
 from timeglass.show.numbers import number
 from timeglass.types import Array
@@ -17,9 +18,7 @@ from timeglass.words import shown
 __all__ = ["WeightTable", "weight_tables"]
 
 # Keras's gate order is ours. Where torch's differs: the gates in its order.
-_GATES = {"gru": ("update", "reset", "candidate"), "lstm": ("input", "forget", "candidate", "output")}
 _TORCH_GATES = {"gru": ("reset", "update", "candidate"), "lstm": ("input", "forget", "candidate", "output")}
-_KERAS = {"wx": "kernel", "wh": "recurrent_kernel", "bh": "bias", "wy": "kernel", "by": "bias"}
 _TORCH = {"wx": "weight_ih_l0", "wh": "weight_hh_l0", "bh": "bias_ih_l0", "wy": "weight", "by": "bias"}
 
 
@@ -76,24 +75,11 @@ def weight_tables(model: Sequential, network: int = 0) -> list[WeightTable]:
             values = array[0] if array[0].ndim == 2 else array[0][None]
             tables.append(
                 WeightTable(
-                    node.name, name, values, _rows(name, len(values)), _columns(node),
-                    _KERAS[name], _torch(node, name), _TORCH_GATES.get(node.layer.kind, ()),
+                    node.name, name, values, weight_rows(name, len(values)), weight_columns(node),
+                    KERAS_NAMES[name], _torch(node, name), _TORCH_GATES.get(node.layer.kind, ()),
                 )
             )  # fmt: skip
     return tables
-
-
-def _rows(name: str, count: int) -> tuple[str, ...]:
-    if name.startswith("b"):
-        return ("bias",) if count == 1 else ("bias beside wx", "bias beside wh")
-    return tuple(f"{'h' if name == 'wh' else 'x'}[{i}]" for i in range(count))
-
-
-def _columns(node: PlacedLayer) -> tuple[str, ...]:
-    units = range(node.units)
-    if isinstance(node.layer, GRU | LSTM):
-        return tuple(f"{gate}[{j}]" for gate in _GATES[node.layer.kind] for j in units)
-    return tuple(f"{'h' if node.recurrent else 'y'}[{j}]" for j in units)
 
 
 def _torch(node: PlacedLayer, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ import numpy as np
 
 from timeglass.errors import EngineError, OptionError
 from timeglass.network.architecture import Architecture
+from timeglass.prepare.scale import MinMaxScaler
+from timeglass.trace.workbook import write_workbook
 from timeglass.train.losses import Loss
 from timeglass.types import Array
 
@@ -165,3 +168,25 @@ class Trace:
         return json.dumps(
             {"engine": self.engine, "layers": layers, "losses": losses, "arrays": arrays}, allow_nan=False
         )
+
+    def to_xlsx(self, path: str | os.PathLike[str], *, window: int = 0, scaler: MinMaxScaler | None = None) -> None:
+        """Writes the network and one window as a workbook in which every number is a formula.
+
+        Change an input or a weight there, in Excel or LibreOffice, and every hidden state, gate and the forecast
+        follow. The first sheet holds the window (T, F) and the forecast beside the one of this trace; each layer has a
+        sheet, with a row for each time step and a column for each unit and gate, and one for its weights.
+
+        `scaler` is the one that the windows were scaled with: the window and the forecast then stand in the series'
+        own units, and are scaled in the workbook.
+
+        The same trace gives the same bytes. An `OptionError` says what a workbook cannot hold (16,384 columns,
+        1,048,576 rows, a million cells here) and where none can be written; an `EngineError` that XlsxWriter is
+        missing.
+
+        >>> import tempfile, pathlib
+        >>> from timeglass import Dense, Sequential, SimpleRNN
+        >>> model = Sequential([SimpleRNN(2, input_shape=(3, 1)), Dense(1)], seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.trace([[[1.0], [2.0], [3.0]]]).to_xlsx(pathlib.Path(folder) / "forecast.xlsx")
+        """
+        write_workbook(self, path, window=window, scaler=scaler)

@@ -17,7 +17,6 @@ from timeglass.explain.flow import GradientFlow, gradient_flow
 from timeglass.explain.formulas import formulas
 from timeglass.explain.memory import LayerStates, Memory, layer_states, memory
 from timeglass.explain.proof import Table, prove
-from timeglass.explain.weights import weight_tables
 from timeglass.show.colours import BLUE, GROUND, ORANGE, contrast, diverging, ink_on, stroke
 from timeglass.show.flow import flow_svg
 from timeglass.show.heat_map import HeatMap, heat_map_svg
@@ -303,7 +302,7 @@ def test_a_waterfall_without_a_change():
 @each_network
 def test_every_weight_is_in_its_table(name):
     model = NETWORKS[name].sequential(seed=0)
-    for table in weight_tables(model):
+    for table in model.weights:
         page = table._repr_html_()
         words = words_of(page)
         for value in table.values[:24, :32].ravel():
@@ -351,7 +350,7 @@ def test_hostile_names_are_harmless(name):
         assert_legible(parsed(svg))
         assert len(svg) < 20_000
     for page in (
-        weight_tables(model)[0]._repr_html_(),
+        model.weights[0]._repr_html_(),
         table_html([name, name], [[name, name]], title=name[:900], below=[name[:900]]) if len(name) < 900 else "",
         grid_html(np.eye(2), [name] * 2, [name] * 2, title="t", name=name),
     ):

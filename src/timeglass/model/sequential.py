@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from timeglass.errors import InputError, OptionError, ShapeError, TimeglassError
-from timeglass.kernel.library import load
 from timeglass.model.arrays import as_floats, check_finite
 from timeglass.model.callbacks import Callback
 from timeglass.model.checks import flag, one_of, whole
@@ -23,14 +22,16 @@ from timeglass.model.history import History
 from timeglass.model.report import Reporter, check_verbose
 from timeglass.model.solving import Solving
 from timeglass.model.summary import summary_lines
+from timeglass.model.tracing import trace_of
 from timeglass.model.training import Training
+from timeglass.model.weight_lists import list_of, take_list
+from timeglass.model.weight_tables import WeightTables
 from timeglass.network.architecture import Architecture
 from timeglass.network.dropout import check_rates
 from timeglass.network.initializers import initial_weights
 from timeglass.network.layers import Input, Layer
 from timeglass.network.philox import check_seed
 from timeglass.prepare.scale import MinMaxScaler
-from timeglass.trace.recording import record
 from timeglass.trace.trace import Trace
 from timeglass.train.engine import Engine, FitTask, OnProgress, TrainingState
 from timeglass.train.engines import engine_of
@@ -190,6 +191,20 @@ class Sequential:
         self._state = state
 
     @property
+    def weights(self) -> WeightTables:
+        """Labelled tables of all arrays, with what Keras and torch call them; `weights.of(3)` of another network.
+
+        >>> from timeglass.network.layers import SimpleRNN
+        >>> model = Sequential([SimpleRNN(1, use_bias=False, input_shape=(3, 1))], seed=0)
+        >>> model.set_weights([[[0.5]], [[0.25]]])
+        >>> print(model.weights["simple_rnn.wh"])
+        simple_rnn.wh (Keras: recurrent_kernel; torch: weight_hh_l0)
+                h[0]
+          h[0]  0.25
+        """
+        return WeightTables(self.architecture, self.weight_rows)
+
+    @property
     def weight_rows(self) -> Floats:
         """A copy of all weights (L, P), one row for each network, in Keras's order. May be set."""
         return self.training_state.weights.copy()
@@ -203,26 +218,11 @@ class Sequential:
 
     def get_weights(self) -> list[Floats]:
         """Keras's list: kernel, recurrent kernel, bias of each layer; each (L, …) where L > 1."""
-        if self._architecture is None:
-            return []
-        arrays = [array for layer in self._architecture.split(self.weight_rows) for array in layer.values()]
-        return [array[0] for array in arrays] if self.networks == 1 else arrays
+        return [] if self._architecture is None else list_of(self._architecture, self.weight_rows)
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Takes what `get_weights` gives."""
-        split = self.architecture.split(self.training_state.weights)
-        own = [(name, array) for layer in split for name, array in layer.items()]
-        if not isinstance(weights, Sequence | np.ndarray) or isinstance(weights, str):
-            raise InputError(f"set_weights: expected a list of {len(own)} arrays, got {weights!r}")
-        if len(weights) != len(own):
-            raise ShapeError(f"set_weights: expected {len(own)} arrays, got {len(weights)}")
-        given = [as_floats(f"set_weights: {name}", value) for (name, _), value in zip(own, weights, strict=True)]
-        for (name, array), new in zip(own, given, strict=True):
-            expected = array.shape[1:] if self.networks == 1 else array.shape
-            if new.shape != expected:
-                raise ShapeError(f"set_weights: {name} has shape {expected}, got {new.shape}")
-        for (_, array), new in zip(own, given, strict=True):
-            array[...] = new
+        take_list(self.architecture, self.training_state.weights, weights)
 
     @property
     def learning_rate(self) -> Any:
@@ -380,18 +380,8 @@ class Sequential:
         (1, 3, 2)
         """
         shape = self._shape_for(x, targets=y is not None)
-        if not 0 <= whole("trace network", network, 0) < self.networks:
-            raise OptionError(f"trace network: expected 0 to {self.networks - 1}, got {network}")
-        weights = self.training_state.weights[network]
-        data = None if y is None else data_of(shape, x, y)
-        windows, counts = (data.x, data.counts) if data is not None else windows_of(shape, x)
-        targets = None if data is None else data.y
-        if windows.ndim == 4:  # a set of windows for each network
-            own = slice(None if counts is None else int(counts[network]))
-            windows, targets = windows[network, own], None if targets is None else targets[network, own]
-        chosen = one_of("trace engine", engine, ("numpy", "lanes"))
         loss = None if y is None else self._settings().loss
-        return record(self.architecture, weights, windows, targets, loss, library=load() if chosen == "lanes" else None)
+        return trace_of(shape, self.training_state.weights, x, y, loss, network=network, engine=engine)
 
     def evaluate(self, x: Any, y: Any, *, sample_weight: Any = None, verbose: int | str = "auto") -> Any:
         """The loss over windows x (N, T, F) with targets y (N, K), as in training: a number, or (L,) where L > 1."""

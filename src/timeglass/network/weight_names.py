@@ -5,17 +5,17 @@ from __future__ import annotations
 from timeglass.network.layers import GRU, LSTM
 from timeglass.network.nodes import PlacedLayer
 
-__all__ = ["GATES", "KERAS_NAMES", "weight_columns", "weight_rows"]
+__all__ = ["GATES", "KERAS_NAMES", "weight_column_names", "weight_row_names"]
 
 # In Keras's order, which is ours.
 GATES = {"gru": ("update", "reset", "candidate"), "lstm": ("input", "forget", "candidate", "output")}
 KERAS_NAMES = {"wx": "kernel", "wh": "recurrent_kernel", "bh": "bias", "wy": "kernel", "by": "bias"}
 
 
-def weight_rows(name: str, count: int) -> tuple[str, ...]:
+def weight_row_names(name: str, count: int) -> tuple[str, ...]:
     """What each row of an array is multiplied by.
 
-    >>> weight_rows("wh", 2), weight_rows("bh", 1)
+    >>> weight_row_names("wh", 2), weight_row_names("bh", 1)
     (('h[0]', 'h[1]'), ('bias',))
     """
     if name.startswith("b"):
@@ -23,7 +23,7 @@ def weight_rows(name: str, count: int) -> tuple[str, ...]:
     return tuple(f"{'h' if name == 'wh' else 'x'}[{i}]" for i in range(count))
 
 
-def weight_columns(node: PlacedLayer) -> tuple[str, ...]:
+def weight_column_names(node: PlacedLayer) -> tuple[str, ...]:
     """What each column of a node's arrays adds to: its units, gate after gate."""
     units = range(node.units)
     if isinstance(node.layer, GRU | LSTM):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from timeglass.network.weight_names import KERAS_NAMES, weight_rows
+from timeglass.network.weight_names import KERAS_NAMES, weight_row_names
 from timeglass.trace.workbook.layout import Block, Columns, StepSheet, WeightSheet
 from timeglass.trace.workbook.pens import INPUT, SHADES, Pens, number_format
 from timeglass.words import shown
@@ -106,7 +106,7 @@ def write_weights(pens: Pens, plan: WeightSheet) -> None:
         pens.text(sheet, row, 0, label, align="right")
     for name, columns in plan.places.items():
         pens.heading(sheet, top - 2, columns, f"{shown(plan.layer)}.{name}\nKeras: {KERAS_NAMES[name]}", INPUT)
-        pens.labels(sheet, top - 1, columns.first, weight_rows(name, columns.count), INPUT)
+        pens.labels(sheet, top - 1, columns.first, weight_row_names(name, columns.count), INPUT)
         pens.inputs(sheet, columns, plan.arrays[name], number_format(plan.arrays[name]))
         pens.book.define_name(plan.ranges[name], f"={columns.area(len(plan.labels))}")
     sheet.freeze_panes(top, 1)

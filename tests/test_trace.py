@@ -14,7 +14,7 @@ from networks import NETWORKS, Network, task_of
 from timeglass import Dense, OptionError, Sequential, ShapeError, SimpleRNN
 from timeglass.cells.activations import ACTIVATIONS
 from timeglass.explain.attribution import attribute
-from timeglass.explain.equations import Call, Equation, Expression, Product, Sum
+from timeglass.explain.equations import Call, Equation, Expression, Negative, Power, Product, Sum
 from timeglass.explain.flow import gradient_flow, state_jacobians
 from timeglass.explain.formulas import formulas
 from timeglass.explain.memory import Memory, layer_states, memory, window_jacobian
@@ -185,6 +185,10 @@ def worked_out(node: Expression) -> float:
         return math.prod(map(worked_out, node.factors))
     if isinstance(node, Call):
         return float(ACTIVATIONS[node.function].f(np.float64(worked_out(node.of))))
+    if isinstance(node, Power):
+        return worked_out(node.of) ** node.exponent
+    if isinstance(node, Negative):
+        return -worked_out(node.of)
     return float(node)
 
 

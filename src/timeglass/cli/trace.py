@@ -156,15 +156,17 @@ def trace(
         raise OptionError("--backward: what came after the window is not known: give it with --target")
     equations = partial(formula_lines, opened, layer=layer, step=step, unit=unit)
     if as_json or latex:
-        written = list(_write(opened, xlsx, svg))
-        lines = [json.dumps(_json(opened), allow_nan=False)] if as_json else equations(latex=True)
-        for line in written:
+        for line in _write(opened, xlsx, svg):
             click.echo(line, err=True)
+        ways = [False, True] if backward else [False]
+        lines = [json.dumps(_json(opened), allow_nan=False)] if as_json else []
+        lines += [] if as_json else [line for way in ways for line in equations(latex=True, backward=way)]
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else None
         lines = [*summary_lines(opened), *state_lines(opened, layer, width)]
         if formulas or step is not None or unit is not None:
             lines += ["", *equations(width=width)]
+            lines += ["", "And back:", *equations(width=width, backward=True)] if backward else []
         if backward:
             lines += ["", *backward_lines(opened)]
         lines += ["", *_write(opened, xlsx, svg)] if xlsx or svg else []

@@ -9,7 +9,7 @@ from textwrap import wrap
 
 from timeglass.show.numbers import number
 
-__all__ = ["Call", "Equation", "Expression", "Product", "Sum", "number"]
+__all__ = ["Call", "Equation", "Expression", "Negative", "Power", "Product", "Sum", "number"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,32 @@ class Call:
     of: Expression
 
 
-Expression = float | Product | Sum | Call
+@dataclass(frozen=True)
+class Power:
+    """A square, or another power from 2 to 9."""
+
+    of: Expression
+    exponent: int = 2
+
+
+@dataclass(frozen=True)
+class Negative:
+    """An expression with its sign turned."""
+
+    of: Expression
+
+
+Expression = float | Product | Sum | Call | Power | Negative
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 
 
 def _latex_number(value: float, digits: int) -> str:
     mantissa, _, exponent = f"{value + 0.0:.{digits}g}".partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+
+
+def _text_call(function: str, inside: str) -> str:
+    return f"{function}({inside})"
 
 
 _LATEX_FUNCTIONS = {"tanh": r"\tanh", "sigmoid": r"\sigma"}
@@ -57,6 +77,8 @@ class _Style:
     number: Callable[[float, int], str]
     times: str
     call: Callable[[str, str], str]
+    minus: str
+    power: Callable[[str, int], str]
 
     def write(self, node: Expression, digits: int) -> str:
         if isinstance(node, Sum):
@@ -66,6 +88,10 @@ class _Style:
         if isinstance(node, Call):
             inside = self.write(node.of, digits)
             return inside if node.function == "linear" else self.call(node.function, inside)
+        if isinstance(node, Power):
+            return self.power(self._factor(node.of, digits), node.exponent)
+        if isinstance(node, Negative):
+            return f"{self.minus}{self._factor(node.of, digits)}"
         return self.number(node, digits)
 
     @staticmethod
@@ -86,9 +112,9 @@ class _Style:
         return f"({written})" if isinstance(bare, Sum) or written[:1] in "-−" else written
 
 
-_TEXT = _Style(number, "·", lambda function, inside: f"{function}({inside})")
-_LATEX = _Style(_latex_number, r" \cdot ", _latex_call)
-_HTML = _Style(number, " · ", lambda function, inside: f"{escape(function)}({inside})")
+_TEXT = _Style(number, "·", _text_call, "−", lambda base, n: f"{base}{_SUPERSCRIPTS[n]}")
+_LATEX = _Style(_latex_number, r" \cdot ", _latex_call, "-", lambda base, n: f"{base}^{{{n}}}")
+_HTML = _Style(number, " · ", _text_call, "−", lambda base, n: f"{base}<sup>{n}</sup>")
 
 
 @dataclass(frozen=True)
@@ -104,18 +130,22 @@ class Equation:
 
     symbol: str
     step: int | None  # from 1 on; None where there is no time
-    unit: int  # from 0 on
+    unit: int | tuple[int, int]  # from 0 on; a weight's row and column
     right: Expression
     value: float
 
     @property
     def name(self) -> str:
         """h2[1]: unit 1 of h at step 2."""
-        return f"{self.symbol}{'' if self.step is None else self.step}[{self.unit}]"
+        return f"{self.symbol}{'' if self.step is None else self.step}[{self._unit}]"
+
+    @property
+    def _unit(self) -> str:
+        return f"{self.unit[0]},{self.unit[1]}" if isinstance(self.unit, tuple) else f"{self.unit}"
 
     @property
     def _place(self) -> str:
-        return f"{self.unit}" if self.step is None else f"{self.step},{self.unit}"
+        return self._unit if self.step is None else f"{self.step},{self._unit}"
 
     def text(self, digits: int = 5, width: int | None = None) -> str:
         """In one line, or in lines of at most `width` characters that are broken between terms."""
@@ -127,7 +157,7 @@ class Equation:
 
     def latex(self, digits: int = 5) -> str:
         """As an equation without its surroundings, for `$…$`."""
-        symbol = self.symbol if len(self.symbol) == 1 else rf"\mathrm{{{self.symbol}}}"
+        symbol = self.symbol if len(self.symbol) == 1 else rf"\mathrm{{{self.symbol.replace('_', ' ')}}}"
         value = _latex_number(self.value, digits)
         return f"{symbol}_{{{self._place}}} = {_LATEX.write(self.right, digits)} = {value}"
 

@@ -16,7 +16,7 @@ from timeglass.network.layers import GRU, LSTM, Dense, LinearSkip
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
 
-__all__ = ["formulas"]
+__all__ = ["check_places", "formulas"]
 
 
 def formulas(
@@ -27,6 +27,16 @@ def formulas(
     `layer` is a layer's name, `step` a time step from 1 on, `unit` a unit from 0 on; None takes them all. An
     `OptionError` names what the network does not have.
     """
+    check_places(trace, layer, window, step, unit)
+    equations = []
+    for index, node in enumerate(trace.architecture.layers):
+        if layer is None or node.name == layer:
+            equations += list(_Node(trace, index, node, window).equations(step, unit))
+    return equations
+
+
+def check_places(trace: Trace, layer: str | None, window: int, step: int | None, unit: int | None) -> None:
+    """An `OptionError` names the layer, window, step or unit that the trace does not have."""
     names = [node.name for node in trace.architecture.layers]
     if layer is not None and layer not in names:
         raise OptionError(f"layer {layer}: this network has {', '.join(names)}")
@@ -36,11 +46,6 @@ def formulas(
         raise OptionError(f"step {step}: expected a time step from 1 to {trace.architecture.time_steps}")
     if unit is not None:
         _check_unit(trace, layer, unit)
-    equations = []
-    for index, node in enumerate(trace.architecture.layers):
-        if layer is None or node.name == layer:
-            equations += list(_Node(trace, index, node, window).equations(step, unit))
-    return equations
 
 
 def _check_unit(trace: Trace, layer: str | None, unit: int) -> None:

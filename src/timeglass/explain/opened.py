@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from timeglass.errors import InputError, OptionError
 from timeglass.explain.attribution import attribute
+from timeglass.explain.backward_formulas import backward_formulas
 from timeglass.explain.equations import number
 from timeglass.explain.flow import gradient_flow
 from timeglass.explain.formulas import formulas
@@ -174,11 +175,13 @@ def formula_lines(
     layer: str | None = None,
     step: int | None = None,
     unit: int | None = None,
+    backward: bool = False,
     width: int | None = None,
     latex: bool = False,
 ) -> list[str]:
     r"""The window's equations with the numbers in; as LaTeX one `gather*` for a document with amsmath."""
-    equations = formulas(opened.trace, layer, step=step, unit=unit)
+    every = backward_formulas if backward else formulas
+    equations = every(opened.trace, layer, step=step, unit=unit)
     if not equations:
         raise OptionError("no equation has such a layer, step and unit: leave one of them out")
     if latex:

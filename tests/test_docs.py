@@ -23,7 +23,12 @@ MODULES = [m.name for m in pkgutil.walk_packages(timeglass.__path__, "timeglass.
 
 @pytest.mark.parametrize(
     ("page", "count"),
-    [("README.md", 3), ("docs/how-a-recurrent-network-computes.md", 3), ("docs/how-a-recurrent-network-learns.md", 5)],
+    [
+        ("README.md", 3),
+        ("docs/how-a-recurrent-network-computes.md", 3),
+        ("docs/how-a-recurrent-network-learns.md", 5),
+        ("docs/model-files.md", 3),
+    ],
 )
 def test_the_pages_python_prints_what_it_says(page: str, count: int) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -140,6 +140,8 @@ def _architecture(layers: tuple[Layer, ...], input_shape: Any, networks: int) ->
     if layers[0].input_shape not in (None, shape) or any(layer.input_shape for layer in layers[1:]):
         raise DataError(f"a layer's input_shape contradicts the network's, {shape}")
     architecture = Architecture.of(layers, time_steps=shape[0], features=shape[1])
+    if wrong := [node.name for node in architecture.layers if not is_text(node.name)]:
+        raise DataError(f"layer name: expected a text, got {quoted(wrong[0])}")
     check_size(architecture, networks)
     check_rates(architecture, networks)
     return architecture

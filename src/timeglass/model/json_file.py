@@ -39,23 +39,22 @@ def pack_json(kind: Kind, header: dict[str, Any], arrays: dict[str, Array]) -> b
 
 @dataclass
 class JsonFile:
-    """A file whose header has been checked; its tensors are nested lists until their shapes are known."""
+    """A file whose header has been checked; its tensors are nested lists until `check` knows their shapes."""
 
     header: dict[str, Any]
     tensors: dict[str, Any]
     digests: dict[str, str]
-    shapes: Shapes = field(default_factory=dict)
+    made: dict[str, Array] = field(default_factory=dict)
 
     def check(self, shapes: Shapes) -> None:
-        """A `DataError` unless the file holds just these arrays; of which shape, `arrays` sees."""
+        """A `DataError` unless the file holds just these arrays."""
         check_names(shapes, self.tensors)
-        self.shapes = shapes
+        self.made = {name: _array(name, self.tensors[name], *shapes[name]) for name in shapes}
 
     def arrays(self) -> dict[str, Array]:
         """All arrays by name, their checksums compared."""
-        arrays = {name: _array(name, self.tensors[name], *self.shapes[name]) for name in self.shapes}
-        check_tensors(self.digests, arrays)
-        return arrays
+        check_tensors(self.digests, self.made)
+        return self.made
 
 
 def unpack_json(kind: Kind, file: BinaryIO, size: int) -> JsonFile:

@@ -26,7 +26,7 @@ __all__ = ["Plan", "plan_of"]
 Sheets = list[tuple[StepSheet, WeightSheet | None]]  # of each node
 
 # Excel's sheets, and what opens and computes in a few seconds.
-_MOST_ROWS, _MOST_COLUMNS, _MOST_CELLS = 2**20, 2**14, 10**6
+_MOST_ROWS, _MOST_COLUMNS, _MOST_CELLS = 2**20, 2**14, 500_000
 
 
 @dataclass(frozen=True)

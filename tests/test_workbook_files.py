@@ -27,7 +27,8 @@ SMALL = Network(4, 2, (masking(), gru(2, return_sequences=True), rnn(2), dense(1
 HOSTILE = (
     "=1+1", "+2", "-3", "@SUM(A1)", "SORT(x)", "it's", "'quoted'", "[a]:b*c?d/e\\f[x0042]", "x" * 300, "X" * 300,
     "History", "forecast", "A1", "R1C1", "größe €", "\U0001f600" * 20, "a\nb\x00\x1b[31m", "\u202evil", "\ud800",
-    "<b>&amp;\"", "{1}", "_x0041_", " ", "'", "100%20", "a!b", "#REF!", "name, with; more", "internal:x", "_xlfn.a", "(2)", "x" * 31,
+    "<b>&amp;\"", "{1}", "_x0041_", " ", "'", "100%20", "a!b", "#REF!", "name, with; more", "internal:x", "_xlfn.a",
+    "(2)", "x" * 31,
 )  # fmt: skip
 
 
@@ -145,7 +146,7 @@ def test_a_sheet_reads_as_its_title_and_headings_say(tmp_path):
     )
     assert formulas[14, 9] == "IF($E14<0,EXP($E14)/(1+EXP($E14)),1/(1+EXP(-$E14)))"
     assert formulas[14, 19] == "IF($B14=1,$I14*$S13+(1-$I14)*$Q14,$S13)"
-    assert formulas[14, 2] == "'masking'!$D$12"
+    assert formulas[14, 2] == "'masking'!$D$13"
 
 
 def test_a_layer_that_goes_backwards_reads_the_row_below(tmp_path):

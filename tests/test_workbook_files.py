@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from networks import Network, dense, gru, linear_skip, masking, rnn
+from networks import Network, dense, gru, linear_skip, masking, rnn, task_of
 from spreadsheets import blocks, changed, computed, needs_libreoffice, needs_xlsx, read
 
 from timeglass import GRU, Bidirectional, Dense, Input, Masking, Sequential, SimpleRNN
@@ -86,7 +86,7 @@ def test_libreoffice_computes_across_sheets_of_any_name(tmp_path):
     trace.to_xlsx(tmp_path / "book.xlsx", scaler=MinMaxScaler(0.0, 2.0))
     book = read(tmp_path / "book.xlsx")
     (sheets,) = computed([changed(tmp_path / "book.xlsx", tmp_path / "c.xlsx", {})], tmp_path)
-    _, ((place,),) = book.names["forecast"]
+    _, ((place,),) = book.names["the_forecast"]
     assert abs(float(sheets["Forecast"][place]) - trace.forecasts[0, 0]) < 1e-13
     assert sheets["Forecast"][place[0] + 3, place[1]] == "the same"
 
@@ -94,6 +94,9 @@ def test_libreoffice_computes_across_sheets_of_any_name(tmp_path):
 def test_the_same_trace_gives_the_same_bytes(tmp_path):
     for name in ("one", "other"):
         traced(SMALL).to_xlsx(tmp_path / f"{name}.xlsx")
+    assert (tmp_path / "one.xlsx").read_bytes() == (tmp_path / "other.xlsx").read_bytes()
+    task = task_of(SMALL, count=2)  # the way back adds arrays to a trace, nothing to its workbook
+    record(SMALL.architecture, SMALL.weights()[0], task.x, task.y, task.loss).to_xlsx(tmp_path / "other.xlsx")
     assert (tmp_path / "one.xlsx").read_bytes() == (tmp_path / "other.xlsx").read_bytes()
     traced(SMALL).to_xlsx(tmp_path / "other.xlsx", window=1)
     assert (tmp_path / "one.xlsx").read_bytes() != (tmp_path / "other.xlsx").read_bytes()
@@ -157,7 +160,7 @@ def test_a_layer_that_goes_backwards_reads_the_row_below(tmp_path):
     rows = {sheet[row, 1]: row for row in range(1, 14) if (row, 1) in sheet}
     assert rows["start"] == rows["t=3"] + 1 == rows["t=1"] + 3
     assert f"$D{rows['start']}*" in book.formulas["back"][rows["t=3"], 3]
-    _, ((place,),) = book.names["forecast"]
+    _, ((place,),) = book.names["the_forecast"]
     assert book.formulas["Forecast"][place] == f"'back'!$D${rows['t=1']}"
 
 

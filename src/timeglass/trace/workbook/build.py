@@ -48,7 +48,7 @@ def plan_of(trace: Trace, window: int, scaler: MinMaxScaler | None) -> Plan:
     gives: dict[int, Given] = {-1: front.gives}
     masks: dict[int, Columns] = {}
     sheets: Sheets = []
-    taken, ranges = {FRONT.casefold()}, {"window", "forecast"}
+    taken, ranges = {FRONT.casefold()}, set[str]()
     for index in range(len(nodes)):
         view = _view(trace, index, window, gives, masks, taken, ranges)
         sheet = recurrent_sheet(view) if view.node.recurrent else plain_sheet(view)

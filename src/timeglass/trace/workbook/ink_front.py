@@ -36,9 +36,9 @@ def write_front(pens: Pens, plan: Plan) -> None:
     if front.scaler:
         _write_scale(pens, sheet, front)
     _write_window(pens, sheet, front)
-    pens.book.define_name("window", f"={front.inputs.area(rows)}")
+    pens.book.define_name("the_window", f"={front.inputs.area(rows)}")
     outputs = Columns(FRONT, 1, len(plan.outputs), front.forecast_row + 1)
-    pens.book.define_name("forecast", f"={outputs.area(1)}")
+    pens.book.define_name("the_forecast", f"={outputs.area(1)}")
     sheet.set_selection(front.inputs.top, 1, front.inputs.top, 1)
 
 

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -153,7 +154,8 @@ def computed(books: list[Path], folder: Path) -> list[dict[str, Cells]]:
     )  # fmt: skip
     found = []
     for book in books:
-        files = {title: results / f"{book.stem}-{title}.csv" for title in read(book).sheets}
+        # LibreOffice takes a %20 in a sheet's name for a blank in the file's.
+        files = {title: results / f"{book.stem}-{unquote(title)}.csv" for title in read(book).sheets}
         assert all(path.is_file() for path in files.values()), done.stdout + done.stderr
         found.append({title: _cells_of(path) for title, path in files.items()})
     return found

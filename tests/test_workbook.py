@@ -62,8 +62,8 @@ def test_the_values_beside_the_formulas_are_the_traces(name, tmp_path):
     trace.to_xlsx(tmp_path / "book.xlsx", window=1)
     book = read(tmp_path / "book.xlsx")
     assert compare(book.sheets, trace, 1, 0) > 0
-    assert np.array_equal(book.values("forecast")[0], trace.forecasts[1].ravel())
-    assert np.abs(book.values("window") - trace["x"][1]).max() <= 1e-15
+    assert np.array_equal(book.values("the_forecast")[0], trace.forecasts[1].ravel())
+    assert np.abs(book.values("the_window") - trace["x"][1]).max() <= 1e-15
     for node, weights in zip(trace.architecture.layers, trace.weights, strict=True):
         for array, values in weights.items():
             assert np.array_equal(book.values(f"{node.name}_{array}").astype(np.float32), np.atleast_2d(values).T)
@@ -92,7 +92,7 @@ def change(network: Network, folder: Path, name: str) -> Changed:
     before.to_xlsx(folder / f"{name}.xlsx", window=1)
     book = read(folder / f"{name}.xlsx")
     inputs: dict[str, dict[Place, float]] = {sheet: {} for sheet in book.sheets}
-    sheet, places = book.names["window"]
+    sheet, places = book.names["the_window"]
     for t in changed_steps(before, x[1], rng):
         inputs[sheet] |= dict(zip(places[t], x[1, t].tolist(), strict=True))
     for node, arrays in zip(network.architecture.layers, network.architecture.split(weights[None]), strict=True):
@@ -122,7 +122,7 @@ def changed_steps(trace: Trace, x: Any, rng: np.random.Generator) -> set[int]:
 
 def check_front(case: Changed, sheets: dict[str, Cells]) -> None:
     """The forecast's table: the forecast, the constant beside it, their difference, and a word."""
-    _, places = read(case.path).names["forecast"]
+    _, places = read(case.path).names["the_forecast"]
     for (row, column), own, now in zip(places[0], case.own, case.trace.forecasts[1].ravel(), strict=True):
         live, constant, difference, word = (sheets["Forecast"][row + i, column] for i in range(4))
         gaps = np.array([live, constant, difference], dtype=float) - [now, own, now - own]
@@ -160,7 +160,7 @@ def test_activations_keep_their_digits_and_scaled_windows_follow(tmp_path):
         wrong = np.abs(own - large) > np.where(large, 1e-14, 1e-300)
         assert not wrong.any(), (name, z[wrong], own[wrong])
     compare(scaled_sheets, expected, 0, 1e-12)
-    _, ((place,),) = read(scaled).names["forecast"]
+    _, ((place,),) = read(scaled).names["the_forecast"]
     assert scaled_sheets["Forecast"][place[0] + 4, 1] == "Forecast, in the series' units"
     original = float(scaled_sheets["Forecast"][place[0] + 4, place[1]])
     assert abs(original - (expected.forecasts[0, 0] * 250 - 20)) < 1e-9
@@ -190,8 +190,8 @@ def scaled_book(folder: Path) -> tuple[Path, dict[str, dict[Place, float]], Trac
     trace, x = traced(network), network.windows(2).astype(np.float64)
     trace.to_xlsx(folder / "scaled.xlsx", scaler=scaler)
     book = read(folder / "scaled.xlsx")
-    assert np.abs(book.values("window") - scaler.inverse_transform(x[0])).max() < 1e-12
+    assert np.abs(book.values("the_window") - scaler.inverse_transform(x[0])).max() < 1e-12
     assert compare(book.sheets, trace, 0, 0) > 0
-    sheet, places = book.names["window"]
+    sheet, places = book.names["the_window"]
     x[0, 1, 0] = scaler.transform(np.array(60.0))
     return folder / "scaled.xlsx", {sheet: {places[1][0]: 60.0}}, traced(network, x)

@@ -16,6 +16,7 @@ from timeglass.explain.attribution_words import attribution_lines
 from timeglass.explain.memory import window_jacobian
 from timeglass.explain.pictures import attribution_picture
 from timeglass.network import chain
+from timeglass.network.layers import LinearSkip, Masking
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.show.svg import framed
 from timeglass.show.waterfall import Waterfall, waterfall_svg
@@ -78,9 +79,12 @@ class Attribution:
 def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float = 1e-9) -> Attribution:
     """The shares of a trace's windows, from a baseline window: one number, (T, F), or (N, T, F).
 
+    Steps that a `Masking` of the window masks stay masked all the way, and have no share.
+
     Points are doubled until the shares add up within `tolerance` of the forecasts' size, or there are 512 of them;
     `Attribution.gap` says what is left, `converged` whether that is within it.
     """
+    trace = _with_its_mask_held(trace)
     x = trace["x"]
     try:
         start = np.broadcast_to(np.asarray(baseline, dtype=np.float64), x.shape)
@@ -88,6 +92,7 @@ def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float =
         raise ShapeError(
             f"attribute baseline: expected a number or shape {x.shape[1:]}, got {np.shape(baseline)}"
         ) from None
+    start = np.where(x == _MASKED, x, start)
     forecasts, from_start = _forecasts(trace, x), _forecasts(trace, start)
     size = max(1.0, float(np.abs(forecasts - from_start).max()))
     points = 4
@@ -102,6 +107,27 @@ def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float =
         if converged or points >= _MOST_POINTS:
             return replace(found, converged=converged)
         points *= 2
+
+
+# A number that no window holds, by which steps are marked that are to stay masked.
+_MASKED = float(np.finfo(np.float32).max)
+
+
+def _with_its_mask_held(trace: Trace) -> Trace:
+    """The same trace of windows whose masked steps hold a value that no point on the way to them does.
+
+    A step's mask is otherwise that of each point: the forecast would jump where the baseline itself is masked. With a
+    `LinearSkip`, which reads the window's own numbers, the trace stays as it is.
+    """
+    layers = trace.architecture.layers
+    masking = [i for i, node in enumerate(layers) if isinstance(node.layer, Masking) and node.inputs == (-1,)]
+    if not masking or any(isinstance(node.layer, LinearSkip) for node in layers):
+        return trace
+    counts = trace.step_counts(masking[0])[..., None]
+    held = list(layers)
+    held[masking[0]] = replace(layers[masking[0]], layer=Masking(_MASKED))
+    arrays = {**trace.arrays, "x": np.where(counts, trace["x"], _MASKED)}
+    return replace(trace, architecture=replace(trace.architecture, layers=tuple(held)), arrays=arrays)
 
 
 def _forecasts(trace: Trace, x: Array) -> Array:

@@ -180,7 +180,7 @@ class Trace:
         own units, and are scaled in the workbook.
 
         The same trace gives the same bytes. An `OptionError` says what a workbook cannot hold (16,384 columns,
-        1,048,576 rows, a million cells here) and where none can be written; an `EngineError` that XlsxWriter is
+        1,048,576 rows; here half a million cells) and where none can be written; an `EngineError` that XlsxWriter is
         missing.
 
         >>> import tempfile, pathlib

@@ -26,7 +26,7 @@ __all__ = ["Plan", "plan_of"]
 Sheets = list[tuple[StepSheet, WeightSheet | None]]  # of each node
 
 # Excel's sheets, and what opens and computes in a few seconds.
-_MOST_ROWS, _MOST_COLUMNS, _MOST_CELLS = 2**20, 2**14, 10**6
+_MOST_ROWS, _MOST_COLUMNS, _MOST_CELLS = 2**20, 2**14, 500_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def plan_of(trace: Trace, window: int, scaler: MinMaxScaler | None) -> Plan:
     gives: dict[int, Given] = {-1: front.gives}
     masks: dict[int, Columns] = {}
     sheets: Sheets = []
-    taken, ranges = {FRONT.casefold()}, {"window", "forecast"}
+    taken, ranges = {FRONT.casefold()}, set[str]()
     for index in range(len(nodes)):
         view = _view(trace, index, window, gives, masks, taken, ranges)
         sheet = recurrent_sheet(view) if view.node.recurrent else plain_sheet(view)

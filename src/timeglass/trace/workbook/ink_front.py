@@ -18,7 +18,7 @@ _MOST_LINES = 12  # in a chart
 _STYLES: dict[str, dict[str, Any]] = {
     "forecast": {"bold": True, "bg_color": SHADES["output"]},
     "constant": {"font_color": "#404040"},
-    "difference": {"num_format": "0.0E+00"},
+    "difference": {},
     "check": {"italic": True, "align": "right"},
     "original": {"bold": True, "bg_color": SHADES["output"]},
 }
@@ -36,9 +36,9 @@ def write_front(pens: Pens, plan: Plan) -> None:
     if front.scaler:
         _write_scale(pens, sheet, front)
     _write_window(pens, sheet, front)
-    pens.book.define_name("window", f"={front.inputs.area(rows)}")
+    pens.book.define_name("the_window", f"={front.inputs.area(rows)}")
     outputs = Columns(FRONT, 1, len(plan.outputs), front.forecast_row + 1)
-    pens.book.define_name("forecast", f"={outputs.area(1)}")
+    pens.book.define_name("the_forecast", f"={outputs.area(1)}")
     sheet.set_selection(front.inputs.top, 1, front.inputs.top, 1)
 
 
@@ -57,15 +57,16 @@ def _write_forecast(pens: Pens, sheet: Any, plan: Plan) -> None:
     pens.subtitle(sheet, row, "The forecast")
     pens.labels(sheet, row, 1, plan.outputs, SHADES["output"])
     numbers = number_format(np.array(plan.lines[0].values))
+    original = original_format(np.array(plan.lines[-1].values)) if plan.front.scaler else numbers
     for i, line in enumerate(plan.lines, start=row + 1):
         pens.text(sheet, i, 0, line.label, bold=line.kind in ("forecast", "original"))
-        own = original_format(np.array(line.values)) if line.kind == "original" else numbers
-        style = pens.framed(own) | _STYLES[line.kind]
-        for k, value in enumerate(line.values, start=1):
+        own = {"original": original, "difference": "0.0E+00"}.get(line.kind, numbers)
+        style = pens.framed(own, **_STYLES[line.kind])
+        for k, value in enumerate(line.values):
             if line.formulas is None:
-                sheet.write_number(i, k, value, pens.format(**style))
+                sheet.write_number(i, 1 + k, value, style)
             else:
-                pens.formula(sheet, (i, k), line.formulas[k - 1], value, style)
+                sheet.write_formula(i, 1 + k, f"={line.formulas[k]}", style, value)
 
 
 def _write_scale(pens: Pens, sheet: Any, front: Front) -> None:
@@ -92,9 +93,7 @@ def _write_window(pens: Pens, sheet: Any, front: Front) -> None:
         pens.heading(sheet, top - 2, front.scaled, "as the net-\nwork sees it", SHADES["input"])
         pens.labels(sheet, top - 1, front.scaled.first, labels, SHADES["input"])
         style = pens.framed(number_format(front.scaled_values))
-        for (t, j), value in np.ndenumerate(front.scaled_values):
-            place = (top + t, front.scaled.first + j)
-            pens.formula(sheet, place, front.scaled_formula(t, j), float(value), style)
+        pens.formulas(sheet, front.scaled, front.scaled_formula, front.scaled_values, style)
     steps, series = front.chart_ranges()
     if rows > 1 and features <= _MOST_LINES:
         right = 2 + features * (2 if front.scaled else 1)

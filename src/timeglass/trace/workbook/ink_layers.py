@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from timeglass.network.weight_names import KERAS_NAMES, weight_row_names
 from timeglass.trace.workbook.layout import Block, Columns, StepSheet, WeightSheet
 from timeglass.trace.workbook.pens import INPUT, SHADES, Pens, number_format
-from timeglass.words import shown
 
 __all__ = ["write_steps", "write_weights"]
 
@@ -58,8 +55,7 @@ def _write_block(pens: Pens, sheet: Any, head: int, block: Block) -> None:
     pens.labels(sheet, head + 1, columns.first, block.labels, shade)
     numbers = "0" if block.labels == ("mask",) else number_format(block.values)
     style = pens.framed(numbers, shade if block.kind in ("state", "output") else "#FFFFFF")
-    for (t, j), value in np.ndenumerate(block.values):
-        pens.formula(sheet, (columns.top + t, columns.first + j), block.formula(t, j), float(value), style)
+    pens.formulas(sheet, columns, block.formula, block.values, style)
 
 
 def _states(plan: StepSheet) -> Block | None:
@@ -105,7 +101,7 @@ def write_weights(pens: Pens, plan: WeightSheet) -> None:
     for row, label in enumerate(plan.labels, start=top):
         pens.text(sheet, row, 0, label, align="right")
     for name, columns in plan.places.items():
-        pens.heading(sheet, top - 2, columns, f"{shown(plan.layer)}.{name}\nKeras: {KERAS_NAMES[name]}", INPUT)
+        pens.heading(sheet, top - 2, columns, f"{plan.layer}.{name}\nKeras: {KERAS_NAMES[name]}", INPUT)
         pens.labels(sheet, top - 1, columns.first, weight_row_names(name, columns.count), INPUT)
         pens.inputs(sheet, columns, plan.arrays[name], number_format(plan.arrays[name]))
         pens.book.define_name(plan.ranges[name], f"={columns.area(len(plan.labels))}")

@@ -6,6 +6,7 @@ Excel refuses a whole file for one name that it does not like, so whatever a lay
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from timeglass.words import printable
 
@@ -13,11 +14,14 @@ __all__ = ["cell_name", "column_name", "quoted_sheet", "range_name", "sheet_name
 
 _LONGEST_SHEET = 31  # UTF-16 code units, as Excel counts
 _LONGEST_RANGE = 200  # below Excel's 255
-_NOT_IN_SHEETS = re.compile(r"[\[\]:*?/\\]")
+# What Excel refuses, and brackets: XlsxWriter takes SORT( in a sheet's name for a function of Excel's.
+_NOT_IN_SHEETS = re.compile(r"[\[\]:*?/\\()]")
+_ESCAPE = re.compile(r"_x(?=[0-9A-Fa-f]{4}_)")  # _x0041_ is an A to Excel
 _NOT_IN_RANGES = re.compile(r"[^0-9A-Za-z_]")
 _RESERVED = {"history"}  # Excel keeps this one for itself
 
 
+@cache
 def column_name(column: int) -> str:
     """A column's letters, from column 0 on.
 
@@ -48,7 +52,7 @@ def sheet_name(wanted: str, taken: set[str], suffix: str = "") -> str:
     >>> sheet_name("it's a/b", taken, " weights"), sheet_name("Forecast", taken), sheet_name("'", taken)
     ("it's a_b weights", 'Forecast (2)', 'layer')
     """
-    clean = _NOT_IN_SHEETS.sub("_", printable(wanted)).strip(" '") or "layer"
+    clean = _ESCAPE.sub("_", _NOT_IN_SHEETS.sub("_", printable(wanted))).strip(" '") or "layer"
     number = 1
     while True:
         end = suffix if number == 1 else f"{suffix} ({number})"

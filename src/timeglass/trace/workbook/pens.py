@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,15 +117,17 @@ class Pens:
         lines = -(-len(text) // (_WIDTH * (span[1] - span[0] + 1)))
         sheet.set_row(row, _LINE_HEIGHT * lines)
 
-    def formula(
-        self, sheet: Any, place: tuple[int, int], formula: str, value: float | str, settings: Mapping[str, Any]
+    def formulas(
+        self, sheet: Any, columns: Columns, formula: Callable[[int, int], str], values: Array, style: Any
     ) -> None:  # fmt: skip
-        """A formula, and what comes out for readers that do not compute."""
-        sheet.write_formula(*place, f"={formula}", self.format(**settings), value)
+        """Formulas of step and unit, and what comes out for readers that do not compute."""
+        for t, row in enumerate(values.tolist()):
+            for j, value in enumerate(row):
+                sheet.write_formula(columns.top + t, columns.first + j, f"={formula(t, j)}", style, float(value))
 
-    def framed(self, numbers: str, shade: str = "#FFFFFF") -> dict[str, Any]:
+    def framed(self, numbers: str, shade: str = "#FFFFFF", **more: Any) -> Any:
         """The format of a number in a table."""
-        return {"num_format": numbers, "border": 1, "border_color": _PALE, "bg_color": shade}
+        return self.format(**({"num_format": numbers, "border": 1, "border_color": _PALE, "bg_color": shade} | more))
 
     def inputs(self, sheet: Any, columns: Columns, values: Array, numbers: str) -> None:
         """Numbers that are there to be changed; what is no number turns red."""

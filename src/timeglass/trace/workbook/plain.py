@@ -46,10 +46,12 @@ def float32_range(value: float) -> tuple[float, float]:
     middle = np.float32(value)
     ends: list[float] = []
     for way in (-np.inf, np.inf):
-        end = (float(middle) + float(np.nextafter(middle, np.float32(way)))) / 2
-        # Half way between two of them float32 takes the even one, and beyond the last there is none.
-        inside = np.isfinite(end) and np.float32(end) == middle
-        ends.append(end if inside else float(np.nextafter(end, -way)) if np.isfinite(end) else float(middle))
+        with np.errstate(over="ignore"):  # beyond the last float32 there is none
+            end = (float(middle) + float(np.nextafter(middle, np.float32(way)))) / 2
+        if not np.isfinite(end):
+            end = float(middle)
+        # Half way between two of them float32 takes the even one.
+        ends.append(end if np.float32(end) == middle else float(np.nextafter(end, -way)))
     return ends[0], ends[1]
 
 

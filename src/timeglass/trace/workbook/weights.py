@@ -9,6 +9,7 @@ from timeglass.network.weight_names import weight_column_names
 from timeglass.trace.workbook.layout import WeightSheet, side_by_side
 from timeglass.trace.workbook.names import range_name
 from timeglass.types import Array
+from timeglass.words import shown
 
 __all__ = ["weight_sheet"]
 
@@ -21,6 +22,6 @@ def weight_sheet(node: PlacedLayer, arrays: Mapping[str, Array], name: str, rang
     counts = {key: array.shape[1] for key, array in turned.items()}
     places = side_by_side(name, 1, _TOP, counts)
     return WeightSheet(
-        name, node.name, weight_column_names(node), turned, places,
+        name, shown(node.name), weight_column_names(node), turned, places,
         {key: range_name(node.name, key, ranges) for key in turned},
     )  # fmt: skip

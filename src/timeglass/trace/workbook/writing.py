@@ -58,10 +58,13 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
         raise OptionError(f"to_xlsx path {place}: expected a name that ends in .xlsx, or Excel does not open the file")
     if "\0" in str(place):
         raise OptionError(f"to_xlsx path {place}: a file's name cannot hold the character 0")
-    if place.is_dir():
-        raise OptionError(f"to_xlsx path {place}: is a folder: give the name of a file")
-    if not place.parent.is_dir():
-        raise OptionError(f"to_xlsx path {place}: there is no folder {place.parent}: make it first")
+    try:
+        if place.is_dir():
+            raise OptionError(f"to_xlsx path {place}: is a folder: give the name of a file")
+        if not place.parent.is_dir():
+            raise OptionError(f"to_xlsx path {place}: there is no folder {place.parent}: make it first")
+    except OSError as error:
+        raise OptionError(f"to_xlsx path {place}: cannot be written ({error.strerror})") from None
     return place
 
 

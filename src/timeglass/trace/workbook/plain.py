@@ -40,8 +40,8 @@ def float32_range(value: float) -> tuple[float, float]:
     """From and to which number float32 takes for `value`: a workbook's numbers are doubles, a window's are not.
 
     >>> low, high = float32_range(0.1)
-    >>> np.float32(low) == np.float32(high) == np.float32(0.1), low < 0.1 < high
-    (True, True)
+    >>> np.float32([low, high]) == np.float32(0.1), low < 0.1 < high
+    (array([ True,  True]), True)
     """
     middle = np.float32(value)
     ends: list[float] = []

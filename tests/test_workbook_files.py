@@ -271,6 +271,18 @@ def test_masked_are_the_numbers_that_float32_takes_for_the_value(value):
         assert np.float32(np.nextafter(high, np.inf)) > np.float32(value) or value > 3e38
 
 
+def test_words_say_nothing_of_biases_that_a_layer_does_not_have(tmp_path):
+    for bias in (True, False):
+        network = Network(2, 1, (gru(1, use_bias=bias, return_sequences=True), rnn(1, use_bias=bias)))
+        traced(network).to_xlsx(tmp_path / "book.xlsx")
+        sheets = read(tmp_path / "book.xlsx").sheets
+        words = [
+            str(sheets[name][row, 1]) for name, rows in (("gru", 4), ("simple_rnn", 2)) for row in range(2, rows + 2)
+        ]
+        assert any("bias" in line for line in words) == any("+ bh" in line for line in words) == bias
+        assert "candidate = tanh(x(t)·wx" in words[1]
+
+
 def test_a_pair_with_a_mask_and_names_of_its_own(tmp_path):
     pair = Bidirectional(GRU(2, name="there", return_sequences=True), backward_layer=SimpleRNN(
         2, name="back", go_backwards=True, return_sequences=True), name="pair")  # fmt: skip

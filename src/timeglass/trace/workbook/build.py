@@ -134,6 +134,7 @@ def _check_finite(sheets: Sheets) -> None:
         arrays = {block.key: block.values for block in sheet.blocks} | (dict(weights.arrays) if weights else {})
         for key, array in arrays.items():
             if not np.isfinite(array).all():
+                key = key.replace("\n", " ")
                 raise OptionError(
                     f"to_xlsx: {key} of {sheet.title} holds numbers that are not finite, which no spreadsheet can hold"
                 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from timeglass.network.architecture import Merge
@@ -13,6 +15,8 @@ from timeglass.trace.workbook.view import FIRST_COLUMN, HEAD_ROWS, NodeView, rea
 from timeglass.words import shown
 
 __all__ = ["float32_range", "plain_sheet"]
+
+Formula = Callable[[int, int], str]
 
 _MERGED = {
     "concat": "y = the one beside the other",
@@ -40,8 +44,8 @@ def float32_range(value: float) -> tuple[float, float]:
     """From and to which number float32 takes for `value`: a workbook's numbers are doubles, a window's are not.
 
     >>> low, high = float32_range(0.1)
-    >>> np.float32(low) == np.float32(high) == np.float32(0.1), low < 0.1 < high
-    (True, True)
+    >>> np.float32([low, high]) == np.float32(0.1), low < 0.1 < high
+    (array([ True,  True]), True)
     """
     middle = np.float32(value)
     ends: list[float] = []
@@ -59,9 +63,8 @@ def _labels(letter: str, columns: Columns) -> tuple[str, ...]:
     return tuple(f"{letter}[{j}]" for j in range(columns.count))
 
 
-def _block(view: NodeView, at: dict[str, Columns], name: str, formula: object, kind: str = "output") -> Block:
+def _block(view: NodeView, at: dict[str, Columns], name: str, formula: Formula, kind: str = "output") -> Block:
     columns = at[name]
-    assert callable(formula)
     return Block(columns, f"{shown(view.node.name)}.{name}", _labels(name, columns), view.table(name), formula, kind)
 
 

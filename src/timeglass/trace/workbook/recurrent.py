@@ -6,6 +6,7 @@ one above, or below in a layer that goes backwards.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,6 +43,7 @@ _LINES = {
         "h(t) = update·h(t−1) + (1 − update)·candidate",
     ),
 }
+_BIASES = re.compile(r" \+ (bh|both biases|the bias beside w[xh])")
 _MASKED = "Where the mask is 0 the state is held: it is that of the step before."
 _KINDS = {"x": "input", "mask": "input", "met": "sum", "c": "state", "h": "state", "y": "output"}
 
@@ -82,6 +84,8 @@ def _lines(view: NodeView) -> tuple[str, ...]:
     used = {node.activation: None} | ({} if kind == "simple_rnn" else {node.recurrent_activation: None})
     lines += [ACTIVATION_WORDS[name] for name in used if name != "linear"]
     lines = [line.replace("t−1", before) for line in lines]
+    if "bh" not in node.weight_shapes:
+        lines = [_BIASES.sub("", line) for line in lines]
     return tuple(lines + ([_MASKED] if view.mask else []))
 
 

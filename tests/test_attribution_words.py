@@ -10,6 +10,7 @@ import pytest
 from networks import Network, dense, linear_skip, rnn
 
 from timeglass import Dense, OptionError, Sequential, SimpleRNN
+from timeglass.explain import attribution
 from timeglass.explain.attribution import Attribution, attribute
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.trace.recording import record
@@ -36,7 +37,7 @@ def test_shares_of_a_linear_network_are_exact():
         expected = (x[:, t] - 0.25)[:, None] * factor.T  # (N, K, F)
         assert np.abs(found.shares[:, :, t] - expected).max() <= 1e-12
     assert found.gap <= 1e-12
-    assert (found.points, found.converged) == (4, True)
+    assert (found.points, found.converged) == (8, True)
 
 
 def test_shares_of_a_linear_skip_are_its_weights():
@@ -57,7 +58,7 @@ def test_a_forecast_in_words_by_hand():
     lines = found.lines(scaler=SCALER)
     assert lines[0] == "window 0: the forecast is 112, the baseline's 40"  # 10 + 240 · 0.425, 10 + 240 · 0.125
     assert lines[1:4] == ["  step −1  moved it +60", "  step −3  moved it +24", "  step −2  moved it −12"]
-    assert re.fullmatch(r"sum of shares 72\.0000 = 112\.000 − 40\.0000, to \S+ with 4 points", lines[4])
+    assert re.fullmatch(r"sum of shares 72\.0000 = 112\.000 − 40\.0000, to \S+ with 8 points", lines[4])
     assert len(lines) == 5
     assert found.lines()[1] == "  step −1  moved it +0.25"
     months = found.lines(scaler=SCALER, names=["March", "April", "May"], most=1)
@@ -98,14 +99,19 @@ def test_a_baseline_below_zero_several_features_and_outputs():
     assert len(lines) == 1 + 4 + 1 + 1
 
 
-def test_what_has_not_converged_is_said():
-    """relu with its corner on the line, far from the middle: no rule of so few points gets over it."""
+def test_a_corner_is_closed_in_on_and_what_has_not_converged_is_said(monkeypatch):
+    """relu with its corner on the line, far from the middle: no rule of a few points gets over it."""
     model = Sequential([SimpleRNN(1, "relu", input_shape=(1, 1)), Dense(1)], seed=0)
     model.set_weights([[[1.0]], [[0.0]], [-0.3], [[1.0]], [0.0]])
     trace = model.trace([[[1.0]]])
     found = attribute(trace)
+    assert found.converged
+    assert found.gap < 1e-9
+    assert found.shares[0, 0, 0, 0] == pytest.approx(0.7, abs=1e-7)  # weights are float32
+    monkeypatch.setattr(attribution, "_MOST_PANELS", 4)
+    found = attribute(trace)
     assert not found.converged
-    assert found.points == 512
+    assert found.points == 8 * 7  # four parts, and the three that were halved
     assert 1e-9 < found.gap < 1e-2
     words = found.lines(scaler=SCALER)[-1]
     assert words.startswith("NOT CONVERGED: of all windows, the sums miss at most 0.")

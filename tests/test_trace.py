@@ -318,7 +318,7 @@ def test_attributions_add_up(name):
 
 def test_attributions_of_a_linear_network_are_its_weights():
     found = attribute(traced("linear"))
-    assert found.points == 4
+    assert found.points == 8
     assert found.gap < 1e-14
     assert np.abs(found.shares - window_jacobian(traced("linear")) * traced("linear")["x"][:, None]).max() < 1e-14
     with pytest.raises(ShapeError, match="attribute baseline: expected a number or shape"):

@@ -1,13 +1,15 @@
 """What each number of a window moved the forecast by: shares that add up to the forecast less a baseline's.
 
 Integrated gradients (M. Sundararajan, A. Taly, Q. Yan, "Axiomatic attribution for deep networks", ICML 2017) along the
-straight line from the baseline to the window, by Gauss and Legendre's rule: exact for linear networks.
+straight line from the baseline to the window, by Gauss and Legendre's rule on parts of it: exact for linear networks,
+and closing in on the corners of relu.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +27,7 @@ from timeglass.types import Array
 
 __all__ = ["Attribution", "attribute"]
 
-_MOST_POINTS = 512
+_POINTS, _MOST_PANELS = 8, 256
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float =
 
     Steps that a `Masking` of the window masks stay masked all the way, and have no share.
 
-    Points are doubled until the shares add up within `tolerance` of the forecasts' size, or there are 512 of them;
+    The way is halved where the shares do not add up within `tolerance` of the forecasts' size, into 256 parts at most;
     `Attribution.gap` says what is left, `converged` whether that is within it.
     """
     trace = _with_its_mask_held(trace)
@@ -95,18 +97,54 @@ def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float =
     start = np.where(x == _MASKED, x, start)
     forecasts, from_start = _forecasts(trace, x), _forecasts(trace, start)
     size = max(1.0, float(np.abs(forecasts - from_start).max()))
-    points = 4
-    while True:
-        places, weights = np.polynomial.legendre.leggauss(points)
+    line = _Line(trace, start, x - start)
+    panels = [line.panel(0.0, 1.0)]
+    while (gap := sum(panel.gap for panel in panels)) > tolerance * size and len(panels) < _MOST_PANELS:
+        # Where it is smooth one panel will do; a corner of relu's is closed in on, half by half.
+        worst = panels.pop(int(np.argmax([panel.gap for panel in panels])))
+        middle = (worst.begin + worst.end) / 2
+        panels += [line.panel(worst.begin, middle), line.panel(middle, worst.end)]
+    shares = sum((panel.shares for panel in panels), start=np.zeros(()))
+    points = _POINTS * (2 * len(panels) - 1)  # those of the panels that were halved as well
+    return Attribution(shares, forecasts, from_start, points, bool(gap <= tolerance * size))
+
+
+class _Panel(NamedTuple):
+    """A part of the way from the baseline to the window."""
+
+    begin: float
+    end: float
+    shares: Array  # (N, K, T, F): of what the forecasts change by on it
+    gap: float  # the largest difference between that and their sum
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The straight line from a baseline to the windows."""
+
+    trace: Trace
+    start: Array  # (N, T, F)
+    way: Array  # (N, T, F)
+
+    def panel(self, begin: float, end: float) -> _Panel:
+        places, weights = np.polynomial.legendre.leggauss(_POINTS)
+        half, middle = (end - begin) / 2, (begin + end) / 2
         slopes = sum(
-            weight / 2 * window_jacobian(trace, start + (place + 1) / 2 * (x - start))
-            for place, weight in zip(places, weights, strict=True)
+            (
+                weight * half * self._slopes(middle + half * place)
+                for place, weight in zip(places, weights, strict=True)
+            ),
+            start=np.zeros(()),
         )
-        found = Attribution(slopes * (x - start)[:, None], forecasts, from_start, points)
-        converged = found.gap <= tolerance * size
-        if converged or points >= _MOST_POINTS:
-            return replace(found, converged=converged)
-        points *= 2
+        shares = slopes * self.way[:, None]
+        change = self._forecasts(end) - self._forecasts(begin)
+        return _Panel(begin, end, shares, float(np.abs(shares.sum(axis=(2, 3)) - change).max()))
+
+    def _slopes(self, at: float) -> Array:
+        return window_jacobian(self.trace, self.start + at * self.way)
+
+    def _forecasts(self, at: float) -> Array:
+        return _forecasts(self.trace, self.start + at * self.way)
 
 
 # A number that no window holds, by which steps are marked that are to stay masked.

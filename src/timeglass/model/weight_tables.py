@@ -70,6 +70,7 @@ class WeightTables(Sequence[WeightTable]):
 
     By position, or by layer and name: `tables["simple_rnn.wh"]`. `of(3)` are those of another network of the model.
 
+    >>> import numpy as np
     >>> from timeglass.network.initializers import initial_weights
     >>> from timeglass.network.layers import Dense, SimpleRNN
     >>> network = Architecture.of([SimpleRNN(2), Dense(1)], time_steps=3, features=1)

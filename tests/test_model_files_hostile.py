@@ -175,7 +175,8 @@ def test_safetensors_of_another_program():
         assert refusal(save(weights, metadata), ".safetensors") == words
     assert refusal(b'{"weights": [1, 2]}', ".json") == "it is no file of Timeglass: its format is not named"
     assert refusal(b'{"format": "timeglass checkpoint"}', ".json") == (
-        "it holds a 'timeglass checkpoint', not a 'timeglass model'"
+        "it holds a 'timeglass checkpoint', not a 'timeglass model': "
+        "give its path to Checkpoint, in the fit that wrote it"
     )
 
 

@@ -132,6 +132,8 @@ def test_on_the_numpy_engine_too(ending):
     fit(model)
     other = again(model, ending, engine="numpy")
     assert other.engine == "numpy"
+    with pytest.raises(OptionError, match="engine: expected one of"):
+        again(model, ending, engine="nympy")
     assert fit(model).tobytes() == fit(other).tobytes()
 
 

@@ -175,7 +175,8 @@ def test_safetensors_of_another_program():
         assert refusal(save(weights, metadata), ".safetensors") == words
     assert refusal(b'{"weights": [1, 2]}', ".json") == "it is no file of Timeglass: its format is not named"
     assert refusal(b'{"format": "timeglass checkpoint"}', ".json") == (
-        "it holds a 'timeglass checkpoint', not a 'timeglass model'"
+        "it holds a 'timeglass checkpoint', not a 'timeglass model': "
+        "give its path to Checkpoint, in the fit that wrote it"
     )
 
 
@@ -226,7 +227,7 @@ def test_headers_that_were_changed_and_sealed_anew(ending):
     header, arrays = contents_of(ending)
     everywhere, rng = [path for path in places(header) if path], np.random.default_rng(4)
     taken = 0
-    for _ in range(1000):
+    for _ in range(600):
         changed = json.loads(json.dumps(header))
         for _ in range(1 + (rng.random() < 0.3)):
             path = everywhere[rng.integers(len(everywhere))]
@@ -239,7 +240,7 @@ def test_headers_that_were_changed_and_sealed_anew(ending):
         if model.architecture.time_steps == 3:
             assert np.isfinite(model.predict(np.ones((1, 3, model.architecture.features)))).all()
         assert state_of(model_from_bytes(model_bytes(model, ending), ending)) == state_of(model)
-    assert 30 < taken < 300
+    assert 15 < taken < 200
 
 
 def change(header: dict, path: tuple, kind: int, value) -> None:

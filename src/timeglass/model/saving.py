@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_model", "model_bytes", "model_from_bytes", "save_model"]
 
-
-# What only files need is imported where one is read or written: it would be a third of the package's start.
+# What only files need is imported where one is read or written, so that the package starts without it.
 
 _KIND = ("timeglass model", 1)
 _ENDINGS = (".safetensors", ".json")
@@ -170,6 +169,8 @@ def _read(file: BinaryIO, size: int, ending: str, engine: str | None) -> Sequent
     model = Sequential(name=description.name, networks=description.networks, seed=description.seed, engine=engine)
     model.restore(list(description.layers), description.architecture, description.compiled, state)
     model.scaler = description.scaler
+    if engine is not None:
+        _ = model.engine  # one that is missing is told of here
     return model
 
 
@@ -181,9 +182,10 @@ def _state_of(description: Description, arrays: dict[str, Array]) -> TrainingSta
             raise DataError(f"tensor {name} has numbers that are not finite")
         if array.size and not (least <= array.min() and array.max() <= most):
             raise DataError(f"tensor {name} has numbers outside {least:g} to {most:g}")
-    tables = np.empty((1 + len(description.slots), description.networks, description.architecture.weight_count), "f4")
-    for table, slot in zip(tables, ("", *description.slots), strict=True):
+    shape = description.networks, description.architecture.weight_count
+    weights, slots = np.empty(shape, np.float32), np.empty((len(description.slots), *shape), np.float32)
+    for table, slot in [(weights, ""), *zip(slots, description.slots, strict=True)]:
         for name, view in _named(description, table, slot).items():
             view[...] = arrays[name]
     counters = {name: arrays[name] for name in _COUNTERS}
-    return TrainingState(tables[0].copy(), tables[1:].copy(), epochs=description.epochs, **counters)
+    return TrainingState(weights, slots, epochs=description.epochs, **counters)

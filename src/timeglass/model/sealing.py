@@ -19,6 +19,11 @@ __all__ = ["Kind", "check_names", "check_tensors", "little", "sealed", "unsealed
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 
+_ADVICE = {
+    "timeglass checkpoint": ": give its path to Checkpoint, in the fit that wrote it",
+    "timeglass model": ": open it with load_model",
+}
+
 # The format's name and version.
 Kind = tuple[str, int]
 
@@ -36,7 +41,7 @@ def unsealed(kind: Kind, header: Any) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(name, str) or not name.startswith("timeglass "):
         raise DataError("it is no file of Timeglass: its format is not named")
     if name != kind[0]:
-        raise DataError(f"it holds a {quoted(name)}, not a {kind[0]!r}")
+        raise DataError(f"it holds a {quoted(name)}, not a {kind[0]!r}{_ADVICE.get(name, '')}")
     _check_version(header.get("version"), kind[1])
     rest = {key: value for key, value in header.items() if key != "header_sha256"}
     if header.get("header_sha256") != hashlib.sha256(canonical(rest)).hexdigest():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from os import PathLike
 from typing import Any
@@ -31,6 +31,17 @@ __all__ = ["from_keras", "to_keras"]
 # The arrays of a step's layer, from what within it holds them, of these shapes.
 _Read = Callable[[Step, str, list[tuple[int, ...]]], list[Floats]]
 
+
+@dataclass(frozen=True)
+class _Source:
+    """A model as it is written down, and what reads its weights once their sizes are known."""
+
+    place: Place  # of its configuration
+    weights_place: Place
+    written: Any
+    reader: Callable[[Architecture], _Read]
+
+
 _KERAS_NAMES = {"wx": "kernel", "wh": "recurrent_kernel", "bh": "bias", "wy": "kernel", "by": "bias"}
 
 
@@ -48,15 +59,15 @@ def from_keras(
     for a file that is damaged, too large or holds what Timeglass lacks, with its part and the layer; `OptionError` for
     such a model. Weights are taken bit for bit.
     """
-    place, written, read = _file(source) if isinstance(source, str | PathLike) else _model(source)
-    chain = chain_of(written, place)
+    given = _file(source) if isinstance(source, str | PathLike) else _model(source)
+    chain = chain_of(given.written, given.place)
     steps = _time_steps(chain, time_steps)
-    architecture = _architecture(chain, steps, place)
-    weights = _weights(architecture, chain, read(architecture))
+    architecture = _architecture(chain, steps, given.place)
+    weights = _weights(architecture, chain, given)
     layers = [Input((steps, chain.features)), *(step.layer for step in chain.steps)]
     model = Sequential(layers, chain.name, seed=seed, engine=engine)
-    for own, given in zip(architecture.split(model.training_state.weights), weights, strict=True):
-        for name, array in given.items():
+    for own, arrays in zip(architecture.split(model.training_state.weights), weights, strict=True):
+        for name, array in arrays.items():
             own[name][0] = array
     return model
 
@@ -85,8 +96,9 @@ def _architecture(chain: Chain, time_steps: int, place: Place) -> Architecture:
         raise place.refuse(str(error)) from None
 
 
-def _weights(architecture: Architecture, chain: Chain, read: _Read) -> list[dict[str, Floats]]:
+def _weights(architecture: Architecture, chain: Chain, source: _Source) -> list[dict[str, Floats]]:
     """Of each node, by name: all of them, and all finite."""
+    read = source.reader(architecture)
     holders = [(step, holder) for step in chain.steps for holder in step.holders]
     found = []
     for node, (step, holder) in zip(architecture.layers, holders, strict=True):
@@ -95,22 +107,22 @@ def _weights(architecture: Architecture, chain: Chain, read: _Read) -> list[dict
         found.append(dict(zip(shapes, arrays, strict=True)))
         for name, array in found[-1].items():
             if not np.isfinite(array).all():
-                raise step.place.refuse(f"{_KERAS_NAMES[name]} of {node.name} holds values that are not finite")
+                place = source.weights_place.at(f"layer {quoted(node.name)}")
+                raise place.refuse(f"its {_KERAS_NAMES[name]} holds values that are not finite")
     return found
 
 
 # Files
 
 
-def _file(path: str | PathLike[str]) -> tuple[Place, Any, Callable[[Architecture], _Read]]:
-    """Where it is, its configuration, and what reads its weights once their sizes are known."""
+def _file(path: str | PathLike[str]) -> _Source:
     file = read_keras_file(path)
-    return file.place.at("config.json"), file.config, lambda architecture: _file_reader(file, architecture)
+    place, weights_place = file.place.at("config.json"), file.place.at("model.weights.h5")
+    return _Source(place, weights_place, file.config, lambda network: _file_reader(file, weights_place, network))
 
 
-def _file_reader(file: KerasFile, architecture: Architecture) -> _Read:
-    place, size = file.place.at("model.weights.h5"), 4 * architecture.weight_count
-    if size > len(file.weights):
+def _file_reader(file: KerasFile, place: Place, architecture: Architecture) -> _Read:
+    if 4 * architecture.weight_count > len(file.weights):
         raise place.refuse(
             f"has {len(file.weights):,} bytes, the configuration describes {architecture.weight_count:,} weights of 4"
         )
@@ -129,8 +141,8 @@ def _file_reader(file: KerasFile, architecture: Architecture) -> _Read:
 # Models
 
 
-def _model(source: Any) -> tuple[Place, Any, Callable[[Architecture], _Read]]:
-    """The same of a live model, which Keras writes down."""
+def _model(source: Any) -> _Source:
+    """A live model, which Keras writes down."""
     keras = sys.modules.get("keras")  # there is no model without it
     if keras is None or not isinstance(source, keras.Model):
         raise OptionError(
@@ -143,7 +155,7 @@ def _model(source: Any) -> tuple[Place, Any, Callable[[Architecture], _Read]]:
         written = json.loads(json.dumps(keras.saving.serialize_keras_object(source)))
     except (TypeError, ValueError, NotImplementedError) as error:
         raise place.refuse(f"Keras cannot write it down: {error}") from None
-    return place, written, lambda _: _model_reader(source, keras.ops.convert_to_numpy)
+    return _Source(place, place, written, lambda _: _model_reader(source, keras.ops.convert_to_numpy))
 
 
 def _model_reader(model: Any, to_numpy: Callable[[Any], Floats]) -> _Read:

@@ -1,9 +1,10 @@
-"""The parts of a `.keras` file, within bounds: an archive of three members, none of which is run or unpacked to disk."""
+"""The parts of a `.keras` file, within bounds: an archive of three members, none of them run or unpacked to disk."""
 
 from __future__ import annotations
 
 import json
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -85,10 +86,13 @@ def _members(data: bytes, place: Place) -> dict[str, bytes]:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             _check_names([info.filename for info in archive.infolist()], place)
             return {info.filename: _member(archive, info, place) for info in archive.infolist()}
+    except InputError:
+        raise  # a refusal of those below, which is a ValueError too
     except (
-        zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, OverflowError, LookupError,
+        zipfile.BadZipFile, zlib.error, struct.error,
+        RuntimeError, EOFError, OSError, ArithmeticError, LookupError, ValueError,
     ) as error:  # fmt: skip
-        raise place.refuse(f"damaged: {error}") from None
+        raise place.refuse(f"damaged: {shown(str(error)) or type(error).__name__}") from None
 
 
 def _check_names(names: list[str], place: Place) -> None:

@@ -63,7 +63,7 @@ def chain_of(written: Any, place: Place) -> Chain:
     if written.get("registered_name") not in (None, kind) or module.partition(".")[0] != "keras":
         kind = None
     if kind == "Sequential":
-        shape, steps = _window(config, objects, place), _sequential(objects, groups)
+        shape, steps = _window(objects, place), _sequential(objects, groups)
     elif kind in ("Functional", "Model"):
         graph = Graph(config, objects, place)
         shape, steps = _shape(graph.window), _functional(graph, groups)
@@ -93,7 +93,7 @@ _GROUP_NAMES = {
 # The input
 
 
-def _window(config: dict[str, Any], objects: list[KerasObject], place: Place) -> tuple[int | None, int]:
+def _window(objects: list[KerasObject], place: Place) -> tuple[int | None, int]:
     """(T or None, F) of a Sequential."""
     if objects and objects[0].kind == "InputLayer":
         return _shape(objects[0])
@@ -107,7 +107,7 @@ def _shape(given: KerasObject) -> tuple[int | None, int]:
         if given.config.get(flag):
             raise given.place.refuse(f"{flag}={given.config[flag]}: expected windows (N, T, F) of float32")
     shape = given.config.get("batch_shape")
-    sizes = shape[1:] if isinstance(shape, list) and len(shape) == 3 else [None, None]
+    sizes: list[Any] = shape[1:] if isinstance(shape, list) and len(shape) == 3 else [None, None]
     if not (sizes[0] is None or _is_size(sizes[0])) or not _is_size(sizes[1]):
         raise given.place.refuse(
             f"batch_shape {quoted(str(shape))}: expected (None, time steps, features), such as (None, 12, 1)"
@@ -160,10 +160,10 @@ def _with_free_names(steps: list[Step]) -> list[Step]:
     free = []
     for step in steps:
         layer = step.layer
-        if isinstance(layer, Bidirectional) and layer.backward_layer is not None:
-            if layer.backward_layer.name in taken:
-                layer = replace(layer, backward_layer=replace(layer.backward_layer, name=None))
-            else:
-                taken.add(layer.backward_layer.name)
+        backward = layer.backward_layer if isinstance(layer, Bidirectional) else None
+        if isinstance(layer, Bidirectional) and backward is not None:
+            if backward.name in taken:
+                layer = replace(layer, backward_layer=replace(backward, name=None))
+            taken.add(backward.name)
         free.append(replace(step, layer=layer))
     return free

@@ -100,7 +100,7 @@ class Graph:
     # Masks: Any(NotEqual(what is masked, value))
 
     def _mask(self, name: str) -> Mask:
-        any_, not_equal = self._mask_parts(name)
+        _, not_equal = self._mask_parts(name)
         arguments, _ = self._call(not_equal)
         return self._tensors(arguments[0])[0], arguments[1]
 

@@ -52,7 +52,7 @@ class Hdf5:
         """A copy of the dataset at `path`, which must be float32 of that shape."""
         at = self._find(path)
         size = 4 * prod(shape)
-        place = self._place.at(shown(f"/{path}"))
+        place = self._place.at(f"/{path}")
         address = self._storage(at, shape, size, place)
         if address + size > len(self._data):
             raise place.refuse(f"its {size:,} bytes would end behind the file's {len(self._data):,}")
@@ -100,7 +100,8 @@ class Hdf5:
         version, count, size = self._numbers("BxHxxxxI", at)
         if version != 1:
             raise self._damaged(f"the header at byte {at:,} has version {version}")
-        found, blocks = [], [(at + 16, size)]
+        found: list[tuple[int, int, bytes]] = []
+        blocks = [(at + 16, size)]
         while blocks and len(found) < count:
             here, size = blocks.pop(0)
             end = here + size
@@ -137,7 +138,7 @@ class Hdf5:
             passed = f"{passed}/{name}"
             if name not in members:
                 raise self._place.refuse(
-                    f"has no {shown(passed)}: the configuration describes a layer whose weights are not in it"
+                    f"has no {passed}: the configuration describes a layer whose weights are not in it"
                 )
             at = members[name]
         return at
@@ -145,7 +146,7 @@ class Hdf5:
     def _members(self, at: int, path: str) -> dict[str, int]:
         """The addresses of a group's members, by name."""
         if at not in self._groups:
-            place = self._place.at(shown(f"/{path.lstrip('/')}"))
+            place = self._place.at(f"/{path.lstrip('/')}")
             messages = self._by_type(at, place)
             if _LINK in messages:
                 raise place.refuse(f"has {_kind_of_link(messages[_LINK])}, which is not followed")
@@ -214,7 +215,10 @@ class Hdf5:
             raise place.refuse("expected 32-bit floats (float32), found another type")
         version, kind = messages[_LAYOUT][:2]
         if version != 3 or kind != 1 or len(messages[_LAYOUT]) < 18:
-            raise place.refuse(f"is {_LAYOUTS.get(kind, 'unknown')}, expected contiguous, as Keras writes it")
+            raise place.refuse(
+                f"is {_LAYOUTS.get(kind, 'stored in an unknown way')} (layout {version}), "
+                "expected contiguous (layout 3), as Keras writes it"
+            )
         address, stored = struct.unpack_from("<QQ", messages[_LAYOUT], 2)
         if stored != size:
             raise place.refuse(f"takes {stored:,} bytes, expected {size:,} for shape {shape}")

@@ -1,4 +1,4 @@
-"""A layer as Keras writes it down (class, module, arguments), as one of ours: a closed list, nothing looked up by name."""
+"""A layer as Keras writes it down, as one of ours: closed lists of classes and arguments, nothing looked up by name."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ class KerasObject:
     def refuse(self, hint: str = "") -> InputError:
         """That it is none of ours."""
         hint = hint or (_HINTS.get(self.kind, "") if self.module.startswith("keras") else "")
-        return self.place.refuse(f"Timeglass has no such layer{': ' + hint if hint else ''}; it has {_KNOWN}")
+        name = quoted(f"{self.module}.{self.kind}")
+        return self.place.refuse(f"Timeglass has no {name}{': ' + hint if hint else ''}; it has {_KNOWN}")
 
 
 def as_object(written: Any, place: Place) -> KerasObject:

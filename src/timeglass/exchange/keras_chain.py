@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from timeglass.exchange.keras_graph import Graph
+from timeglass.exchange.keras_graph import Graph, is_add
 from timeglass.exchange.keras_layers import KerasObject, as_object, check_dtype, check_name, own_layer
 from timeglass.exchange.keras_place import Place
 from timeglass.network.layers import Bidirectional, Layer, LinearSkip, Masking, Recurrent
@@ -95,7 +95,7 @@ _GROUP_NAMES = {
 
 def _window(objects: list[KerasObject], place: Place) -> tuple[int | None, int]:
     """(T or None, F) of a Sequential."""
-    if objects and objects[0].kind == "InputLayer":
+    if objects and (objects[0].module, objects[0].kind) == ("keras.layers", "InputLayer"):
         return _shape(objects[0])
     raise place.refuse("the model is not built, so it has no weights: call model.build((None, time_steps, features))")
 
@@ -134,7 +134,7 @@ def _functional(graph: Graph, groups: dict[str, str]) -> Iterator[Step]:
     """From the window up, each layer reading the one before."""
     mask = None  # of the steps so far: the name of what is masked, and the value that marks it
     for given in graph.chain():
-        if given.kind == "Add":
+        if is_add(given):
             dense, steps = graph.skip(given)
             skip = LinearSkip(steps, bool(dense.config.get("use_bias", True)), dense.name)
             yield Step(skip, dense.name, groups[dense.name], dense.place)

@@ -10,7 +10,7 @@ from timeglass.exchange.keras_place import Place
 from timeglass.network.layers import Dense
 from timeglass.words import quoted
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "is_add"]
 
 _OPERATIONS = "keras.src.ops.numpy"
 
@@ -41,9 +41,9 @@ class Graph:
         while name != self.window.name:
             given = self._use(name)
             found.append(given)
-            if not given.known and given.kind != "Add":
+            if not given.known and not is_add(given):
                 raise given.refuse()
-            name = self._chain_input(given) if given.kind == "Add" else self.only_input(given)
+            name = self._chain_input(given) if is_add(given) else self.only_input(given)
         for given in reversed(found):
             for mask in self._tensors(self._call(given)[1].get("mask")):
                 self._mark_mask(mask)
@@ -135,7 +135,8 @@ class Graph:
     def _is_skip(self, given: KerasObject) -> bool:
         if (given.module, given.kind) != ("keras.layers", "Dense"):
             return False
-        return self._find(self.only_input(given)).kind == "Flatten"
+        below = self._find(self.only_input(given))
+        return (below.module, below.kind) == ("keras.layers", "Flatten")
 
     def _chain_input(self, given: KerasObject) -> str:
         """What an Add reads beside its skip, whose own layers are marked as used."""
@@ -156,12 +157,13 @@ class Graph:
         if not isinstance(made, Dense) or made.activation not in (None, "linear"):
             raise dense.place.refuse("a LinearSkip has no activation: expected linear")
         flatten = self._find(self.only_input(dense))
+        for part in (given, dense, flatten):
+            self.check_arguments(part, None)
         if flatten.config.get("data_format") not in (None, "channels_last"):
             raise flatten.place.refuse("data_format: expected channels_last, step after step")
-        read = self.only_input_of_slice(flatten)
-        return dense, read
+        return dense, self._steps_read(flatten)
 
-    def only_input_of_slice(self, flatten: KerasObject) -> int | None:
+    def _steps_read(self, flatten: KerasObject) -> int | None:
         """How many of the window's last steps are flattened, None for all."""
         name = self.only_input(flatten)
         if name == self.window.name:
@@ -171,6 +173,11 @@ class Graph:
         if not _is_operation(part, "GetItem") or self._tensors(arguments[:1]) != [self.window.name]:
             raise part.place.refuse("expected a LinearSkip to read the window or its last steps, window[:, -steps:]")
         return _last_steps(arguments[1:], self.window.config["batch_shape"][1], part.place)
+
+
+def is_add(given: KerasObject) -> bool:
+    """Whether it adds two things, as a layer or as y + skip is written."""
+    return (given.module, given.kind) in (("keras.layers", "Add"), (_OPERATIONS, "Add"))
 
 
 def _is_operation(given: KerasObject, kind: str) -> bool:

@@ -180,6 +180,11 @@ class _Builder:
     def _pair(self, node: PlacedLayer, mode: str) -> Any:
         one, other = node.inputs
         layer, backward = self._made[one], self._made[other]
+        if layer.units != backward.units:
+            raise EngineError(
+                f"Keras lays out what follows a Bidirectional for two layers of the same units, {node.name} has "
+                f"{layer.units} and {backward.units}: give both the same, or use engine='lanes' or engine='numpy'"
+            )
         pair = self._keras.layers.Bidirectional(layer, mode, backward_layer=backward, **self._named(node.name))
         made = self._apply(pair, self._given[self._nodes[one].inputs[0]])
         self._made[one], self._made[other] = pair.forward_layer, pair.backward_layer  # Keras makes copies

@@ -37,7 +37,7 @@ def weights_of(layer: str, number: int, shape: tuple[int, ...]) -> Floats:
 
 
 def windows() -> Floats:
-    """x (5, 8, 2); a third of the steps are masked."""
+    """X (5, 8, 2); a third of the steps are masked."""
     rng = np.random.default_rng(4)
     x = rng.uniform(-1, 1, (5, 8, 2)).astype(np.float32)
     x[rng.random((5, 8)) < 1 / 3] = 0
@@ -68,6 +68,7 @@ def keras_model() -> Any:
 
 
 def main() -> None:
+    """Writes both files."""
     import keras
 
     model, saved = keras_model(), GOLDEN.with_suffix(".tmp.keras")

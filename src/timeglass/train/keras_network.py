@@ -11,14 +11,16 @@ import numpy as np
 
 from timeglass.errors import EngineError
 from timeglass.network.architecture import Architecture, PlacedLayer
-from timeglass.network.layers import Dense, LinearSkip, Masking, Recurrent
+from timeglass.network.layers import Dense, Dropout, LinearSkip, Masking, Recurrent
 from timeglass.network.nodes import Merge
 from timeglass.types import Array, Floats
 
 __all__ = ["KerasNetwork", "keras_library", "keras_network"]
 
-# Fields of a layer that Keras's is not given: the shape is known, and Keras's dropout draws numbers of its own.
-_NOT_KERAS = {"input_shape", "name", "dropout", "recurrent_dropout"}
+# Fields of a layer that Keras's is not given: the shape is known, the name is the node's; and for an engine, which has
+# numbers of its own to drop by, those that would have Keras draw some.
+_NOT_KERAS = {"input_shape", "name"}
+_DROPPING = {"dropout", "recurrent_dropout"}
 
 
 def keras_library() -> Any:
@@ -63,9 +65,15 @@ class KerasNetwork:
         return [slots[place[id(variable)]] for variable in self.variables]
 
 
-def keras_network(architecture: Architecture, weights: Floats, l2: float = 0.0) -> KerasNetwork:
-    """The network with the weights (P,), without dropout, its kernels under an L2 penalty."""
-    builder = _Builder(architecture, l2)
+def keras_network(
+    architecture: Architecture, weights: Floats, l2: float = 0.0, *, whole: str | None = None
+) -> KerasNetwork:
+    """The network with the weights (P,), its kernels under an L2 penalty; without dropout, which an engine draws.
+
+    `whole` is a name for the model: it then has dropout and the layers' names too, and is a Sequential where no layer
+    reads the window besides the first.
+    """
+    builder = _Builder(architecture, l2, whole)
     for number in range(len(architecture.layers)):
         builder.add(number)
     made = KerasNetwork(builder.model(), builder.variables())
@@ -76,16 +84,24 @@ def keras_network(architecture: Architecture, weights: Floats, l2: float = 0.0) 
 class _Builder:
     """Makes the Keras layers node after node, and remembers which of them holds which node's weights."""
 
-    def __init__(self, architecture: Architecture, l2: float) -> None:
+    def __init__(self, architecture: Architecture, l2: float, whole: str | None) -> None:
         self._keras = keras_library()
         self._nodes = architecture.layers
-        self._window = self._keras.layers.Input((architecture.time_steps, architecture.features))
+        self._whole = whole
+        self._taken = {node.name for node in self._nodes}
+        self._row: list[Any] | None = None  # the layers, where they are to be a Sequential
+        if whole is not None and not any(isinstance(node.layer, LinearSkip) for node in self._nodes):
+            self._row = []
+        shape = (architecture.time_steps, architecture.features)
+        self._window = self._keras.layers.Input(shape, **self._free("input_layer"))
         self._given: dict[int, Any] = {-1: self._window}  # what each node gives, by its number
         self._made: dict[int, Any] = {}  # the layer that holds each node's weights
         self._regularizer = self._keras.regularizers.L2(l2) if l2 else None
 
     def model(self) -> Any:
-        return self._keras.Model(self._window, self._given[len(self._nodes) - 1])
+        if self._row is not None:
+            return self._keras.Sequential([self._window, *self._row], name=self._whole)
+        return self._keras.Model(self._window, self._given[len(self._nodes) - 1], name=self._whole)
 
     def variables(self) -> list[Any]:
         """All weights, node after node."""
@@ -102,19 +118,37 @@ class _Builder:
             self._made[number] = self._recurrent(node)
             if any(number in other.inputs for other in self._nodes if isinstance(other.layer, Merge)):
                 return
-            self._given[number] = self._made[number](given)
+            self._given[number] = self._apply(self._made[number], given)
         elif isinstance(node.layer, Dense):
             self._made[number] = self._dense(node, node.activation)
-            self._given[number] = self._made[number](given)
+            self._given[number] = self._apply(self._made[number], given)
         elif isinstance(node.layer, LinearSkip):
             self._made[number] = self._dense(node, "linear")
-            steps = node.layer.time_steps or self._window.shape[1]
-            window = layers.Flatten()(self._window[:, -steps:])
-            self._given[number] = layers.Add()([given, self._made[number](window)])
+            self._given[number] = self._skip(node, given, self._made[number])
         elif isinstance(node.layer, Masking):
-            self._given[number] = layers.Masking(node.layer.mask_value)(given)
+            self._given[number] = self._apply(layers.Masking(node.layer.mask_value, **self._named(node.name)), given)
+        elif isinstance(node.layer, Dropout) and self._whole is not None:
+            self._given[number] = self._apply(layers.Dropout(node.layer.rate, **self._named(node.name)), given)
         else:
             self._given[number] = given  # Dropout, which is for training and refused there
+
+    def _apply(self, layer: Any, given: Any) -> Any:
+        """What the layer gives; a Sequential applies its layers itself."""
+        if self._row is None:
+            return layer(given)
+        self._row.append(layer)
+        return None
+
+    def _named(self, name: str) -> dict[str, str]:
+        """The argument for a layer's name, where layers have names."""
+        return {} if self._whole is None else {"name": name}
+
+    def _free(self, wanted: str) -> dict[str, str]:
+        """The same for a layer that Timeglass has no name for."""
+        while wanted in self._taken:
+            wanted += "_"
+        self._taken.add(wanted)
+        return self._named(wanted)
 
     def _options(self, kernels: tuple[str, ...]) -> dict[str, Any]:
         # Zeros, since the weights are set later: drawing some first would cost more than a second.
@@ -123,20 +157,35 @@ class _Builder:
 
     def _recurrent(self, node: PlacedLayer) -> Any:
         kind = type(node.layer).__name__
-        own = {one.name: getattr(node.layer, one.name) for one in fields(node.layer) if one.name not in _NOT_KERAS}
+        left_out = _NOT_KERAS | (_DROPPING if self._whole is None else set())
+        own = {one.name: getattr(node.layer, one.name) for one in fields(node.layer) if one.name not in left_out}
         own["activation"] = node.activation
         if "recurrent_activation" in own:
             own["recurrent_activation"] = node.recurrent_activation
-        return getattr(self._keras.layers, kind)(**own, **self._options(("kernel", "recurrent")))
+        options = self._options(("kernel", "recurrent")) | self._named(node.name)
+        return getattr(self._keras.layers, kind)(**own, **options)
 
     def _dense(self, node: PlacedLayer, activation: str) -> Any:
         assert isinstance(node.layer, Dense | LinearSkip)
-        options = self._options(("kernel",))
+        options = self._options(("kernel",)) | self._named(node.name)
         return self._keras.layers.Dense(node.units, activation, use_bias=node.layer.use_bias, **options)
+
+    def _skip(self, node: PlacedLayer, given: Any, dense: Any) -> Any:
+        assert isinstance(node.layer, LinearSkip)
+        layers, steps = self._keras.layers, node.layer.time_steps
+        last = self._window if steps in (None, self._window.shape[1]) else self._window[:, -steps:]
+        flat = layers.Flatten(**self._free(f"{node.name}_window"))(last)
+        return layers.Add(**self._free(f"{node.name}_add"))([given, dense(flat)])
 
     def _pair(self, node: PlacedLayer, mode: str) -> Any:
         one, other = node.inputs
-        pair = self._keras.layers.Bidirectional(self._made[one], mode, backward_layer=self._made[other])
-        made = pair(self._given[self._nodes[one].inputs[0]])
+        layer, backward = self._made[one], self._made[other]
+        if layer.units != backward.units:
+            raise EngineError(
+                f"Keras lays out what follows a Bidirectional for two layers of the same units, {node.name} has "
+                f"{layer.units} and {backward.units}: give both the same, or use engine='lanes' or engine='numpy'"
+            )
+        pair = self._keras.layers.Bidirectional(layer, mode, backward_layer=backward, **self._named(node.name))
+        made = self._apply(pair, self._given[self._nodes[one].inputs[0]])
         self._made[one], self._made[other] = pair.forward_layer, pair.backward_layer  # Keras makes copies
         return made

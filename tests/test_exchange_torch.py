@@ -13,8 +13,9 @@ import torch
 from networks import DROPPING, NETWORKS, Network, any_network, bidirectional, dense, gru, lstm, rnn
 from torch import nn
 
-from timeglass import DataError, Dropout, EngineError, Input, OptionError, Sequential, ShapeError
-from timeglass import Bidirectional, Dense, GRU, LSTM, SimpleRNN
+from timeglass import (
+    GRU, LSTM, Bidirectional, DataError, Dense, Dropout, EngineError, Input, OptionError, Sequential, ShapeError, SimpleRNN,
+)
 from timeglass.exchange import torch as exchange_torch
 from timeglass.exchange.torch import from_torch, to_torch
 
@@ -89,7 +90,7 @@ def test_any_network_goes_to_torch(seed: int) -> None:
         ((gru(3, go_backwards=True),), {"gru": "GRU"}),
         ((bidirectional(lstm(3), "sum"),), {"bidirectional": "LSTM"}),
         ((bidirectional(lstm(3), backward_layer=rnn(3, go_backwards=True)),),
-         {"forward_lstm": "LSTM", "backward_simple_rnn": "RNN"}),
+         {"forward_lstm": "LSTM", "backward_lstm": "RNN"}),
         ((rnn(3, "relu"),), {"simple_rnn": "RNN"}),
         ((rnn(3, "elu"),), {"simple_rnn": "WrittenOut"}),
         ((gru(3, reset_after=False),), {"gru": "WrittenOut"}),
@@ -130,10 +131,11 @@ def test_a_module_can_be_copied_pickled_trained_and_brought_back() -> None:
     network = Network(5, 2, (("Dropout", {"rate": 0.3}), gru(3, reset_after=False, dropout=0.2, recurrent_dropout=0.2), dense(1)))
     module = pickle.loads(pickle.dumps(copy.deepcopy(to_torch(filled(network))))).train()
     x, y = torch.from_numpy(network.windows(8)), torch.from_numpy(network.targets(8))
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     ((module(x) - y) ** 2).mean().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in module.parameters())
-    optimizer.step()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter -= 0.1 * parameter.grad
     assert not torch.equal(module(x), module(x))  # dropout acts
     module.eval()
     back = from_torch(module, time_steps=5)
@@ -285,10 +287,9 @@ def test_the_last_step_of_a_layer_both_ways_is_no_last_state() -> None:
 
 
 def test_a_network_that_rounding_moves_too_far_is_not_called_the_same() -> None:
-    module = nn.RNN(1, 8, batch_first=True)
+    module = nn.RNN(1, 32, batch_first=True)
     with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.randn(parameter.shape) * 30)
+        module.weight_hh_l0.copy_(torch.randn(32, 32) / 2)  # a spectral radius of about 3: chaos
     with pytest.raises(DataError, match="rounding to float32 alone changes its forecasts beyond recognition"):
         from_torch(module, time_steps=200)
 

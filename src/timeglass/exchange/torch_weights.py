@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from timeglass.types import Array, Floats
+from timeglass.types import Array
 
 __all__ = ["PARTS", "from_torch_form", "to_torch_form"]
 
@@ -28,7 +28,7 @@ def _gates_moved(kind: str, rows: Array) -> Array:
     return np.concatenate([parts[i] for i in _ORDER[kind]])
 
 
-def from_torch_form(kind: str, given: Mapping[str, Array], *, reset_after: bool = True) -> list[Floats]:
+def from_torch_form(kind: str, given: Mapping[str, Array], *, reset_after: bool = True) -> list[Array]:
     """Wx (F, G·H), wh (H, G·H) and bh, where there are biases, from weight_ih, weight_hh, bias_ih, bias_hh.
 
     >>> ones = np.ones((3, 1), dtype=np.float32)
@@ -41,7 +41,7 @@ def from_torch_form(kind: str, given: Mapping[str, Array], *, reset_after: bool 
     if "bias_ih" in own:
         two = [own["bias_ih"], own["bias_hh"]]
         arrays.append(np.stack(two) if kind == "gru" and reset_after else two[0] + two[1])
-    return [np.ascontiguousarray(array, dtype=np.float32) for array in arrays]
+    return [np.ascontiguousarray(array) for array in arrays]
 
 
 def to_torch_form(kind: str, own: Mapping[str, Array]) -> dict[str, Array]:

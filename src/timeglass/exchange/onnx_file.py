@@ -18,7 +18,7 @@ from timeglass.series.source import is_address, read_bytes
 from timeglass.types import Array
 from timeglass.words import printable, quoted, shown
 
-__all__ = ["Graph", "Operator", "graph_of", "read_proto"]
+__all__ = ["Graph", "Operator", "constants_of", "graph_of", "read_proto"]
 
 _MOST_OPERATORS = 20_000
 _MOST_AXES = 8
@@ -100,11 +100,7 @@ def graph_of(proto: Any, where: str, newest: int) -> Graph:
             raise DataError(f"{where} holds {what}, which are not understood")
     if len(graph.node) > _MOST_OPERATORS:
         raise DataError(f"{where} has {len(graph.node):,} operators, at most {_MOST_OPERATORS:,} are read")
-    constants = {}
-    for tensor in graph.initializer:
-        if tensor.name in constants:
-            raise DataError(f"{where} holds {quoted(tensor.name)} twice")
-        constants[tensor.name] = _array(tensor, f"{where}: {shown(tensor.name)}")
+    constants = constants_of(graph, where)
     inputs = [one for one in graph.input if one.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise DataError(
@@ -113,6 +109,16 @@ def graph_of(proto: Any, where: str, newest: int) -> Graph:
         )
     operators = tuple(_operator(node, index, where) for index, node in enumerate(graph.node))
     return Graph(where, operators, constants, inputs[0].name, _shape(inputs[0], where), graph.output[0].name)
+
+
+def constants_of(graph: Any, where: str) -> dict[str, Array]:
+    """The arrays that the graph holds, by name."""
+    constants: dict[str, Array] = {}
+    for tensor in graph.initializer:
+        if tensor.name in constants:
+            raise DataError(f"{where} holds {quoted(tensor.name)} twice")
+        constants[tensor.name] = _array(tensor, f"{where}: {shown(tensor.name)}")
+    return constants
 
 
 def _array(tensor: Any, where: str) -> Array:

@@ -20,7 +20,7 @@ from timeglass.types import Array
 
 __all__ = ["Compute", "Flow", "Value", "run"]
 
-_MOST_NUMBERS = 2**25  # in all values together
+_MOST_NUMBERS = 2**26  # in all values together
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,14 @@ def _done(
             plain = [value.values if isinstance(value, Flow) else value for value in given]
             if any(isinstance(value, Flow) for value in given[1:]) and operator.kind != "Concat":
                 raise _NotUnderstood("a place or shape that depends on the window's values")
+            if flows and operator.kind == "Cast" and operator.attributes.get("to") not in (1, 11):
+                raise _NotUnderstood("rounding or comparing the window's values")
             if flows and operator.kind == "Concat" and len(flows) < len(given):
                 raise _NotUnderstood("the window's values beside fixed ones")
             made = _MOVES[operator.kind](operator.attributes, plain, left)
             return [Flow(array) for array in made] if flows and operator.kind != "Shape" else made
         if not flows and operator.kind in _FIXED:
-            return [_FIXED[operator.kind](*[value for value in given if value is not None])]
+            return [_fixed(operator.kind, *[value for value in given if not isinstance(value, Flow | None)], left=left)]
         return compute(operator, given)
     except DataError:
         raise
@@ -239,3 +241,11 @@ def _divided(a: Array, b: Array) -> Array:
 _FIXED: dict[str, Callable[..., Array]] = {
     "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _divided, "MatMul": np.matmul,
 }  # fmt: skip
+
+
+def _fixed(kind: str, a: Array, b: Array, *, left: int) -> Array:
+    if kind == "MatMul":
+        _room([*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.size // max(1, a.shape[-1]), b.shape[-1]], left)
+    else:
+        _room(np.broadcast_shapes(a.shape, b.shape), left)
+    return np.asarray(_FIXED[kind](a, b))

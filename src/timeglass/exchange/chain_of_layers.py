@@ -29,7 +29,9 @@ class Piece:
 
 def _giving(layer: Layer, sequences: bool) -> Layer:
     if isinstance(layer, Bidirectional):
-        inner: list[Any] = [one and replace(one, return_sequences=sequences) for one in (layer.layer, layer.backward_layer)]
+        inner: list[Any] = [
+            one and replace(one, return_sequences=sequences) for one in (layer.layer, layer.backward_layer)
+        ]
         return replace(layer, layer=inner[0], backward_layer=inner[1])
     return replace(layer, return_sequences=sequences) if isinstance(layer, Recurrent) else layer
 
@@ -54,9 +56,7 @@ def with_sequences(pieces: Sequence[Piece], return_sequences: bool) -> list[Piec
     """Every recurrent layer gives its sequence to the next one, the last gives what is asked for."""
     recurrent = [i for i, piece in enumerate(pieces) if isinstance(piece.layer, Recurrent | Bidirectional)]
     last = recurrent[-1] if recurrent else -1
-    return [
-        replace(piece, layer=_giving(piece.layer, return_sequences or i != last)) for i, piece in enumerate(pieces)
-    ]
+    return [replace(piece, layer=_giving(piece.layer, return_sequences or i != last)) for i, piece in enumerate(pieces)]
 
 
 def sequential_of(where: str, pieces: Sequence[Piece], *, time_steps: int, features: int) -> Sequential:

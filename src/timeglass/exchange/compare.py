@@ -42,7 +42,9 @@ def check_same(model: Sequential, theirs: Callable[[Floats], Array], where: str,
     exact, rounded = (_forecasts(model, x, dtype) for dtype in (np.float64, np.float32))
     given = np.asarray(theirs(x), dtype=np.float64)
     if _essential(given.shape) != _essential(exact.shape):
-        raise DataError(f"{where} gives {given.shape} for windows {x.shape}, its layers in order {exact.shape}: {remedy}")
+        raise DataError(
+            f"{where} gives {given.shape} for windows {x.shape}, its layers in order {exact.shape}: {remedy}"
+        )
     given = given.reshape(exact.shape)
     scale, rounding, apart = (_most(values) for values in (1 + np.abs(exact), rounded - exact, given - exact))
     usable = np.isfinite(scale) & np.isfinite(rounding) & (rounding < _MOST_ROUNDING * scale)
@@ -63,7 +65,7 @@ def check_same(model: Sequential, theirs: Callable[[Floats], Array], where: str,
 
 def _forecasts(model: Sequential, x: Floats, dtype: type) -> Array:
     """(N, …) by the definition."""
-    weights = model.training_state.weights[:1].astype(dtype)
+    weights: Array = model.training_state.weights[:1].astype(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         return chain.output(model.architecture, chain.forward(model.architecture, weights, x[None]))[0]
 

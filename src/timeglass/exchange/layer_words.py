@@ -1,4 +1,4 @@
-"""Layers as plain words and numbers, for files: a closed list of names, and nothing in it is looked up anywhere else."""
+"""Layers as plain words and numbers, for files: a closed list of names, of which nothing is looked up elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import Any
 
 from timeglass.errors import DataError, InputError
 from timeglass.network.layers import (
-    GRU, LSTM, Bidirectional, Dense, Dropout, Layer, LinearSkip, Masking, SimpleRNN,
+    GRU,
+    LSTM,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Layer,
+    LinearSkip,
+    Masking,
+    SimpleRNN,
 )  # fmt: skip
 from timeglass.words import quoted
 
@@ -61,7 +69,9 @@ def _layer(words: Any, where: str, depth: int = 0) -> Any:
 def layers_of_text(text: str, where: str) -> list[Layer]:
     """The layers, each checked as if a user had written it; a `DataError` begins with `where`."""
     if len(text) > _MOST_CHARACTERS:
-        raise DataError(f"{where}: its list of layers has {len(text):,} characters, at most {_MOST_CHARACTERS:,} are read")
+        raise DataError(
+            f"{where}: its list of layers has {len(text):,} characters, at most {_MOST_CHARACTERS:,} are read"
+        )
     try:
         words = json.loads(text)
         if not isinstance(words, list) or len(words) > _MOST_LAYERS:

@@ -9,9 +9,10 @@ import numpy as np
 
 from timeglass.errors import DataError
 from timeglass.exchange.chain_of_layers import Piece
-from timeglass.exchange.onnx_blocks import Activated, Block, Cell, Flat, Linear, Pair, Part, Sum, Window
+from timeglass.exchange.onnx_blocks import Activated, Block, Cell, Flat, Joined, Linear, Pair, Part, Sum, Window
 from timeglass.exchange.onnx_cells import OPERATORS, from_operator_form
 from timeglass.exchange.onnx_recognise import RNN_ACTIVATIONS, Recogniser
+from timeglass.exchange.onnx_unrolled import recurrent_layer
 from timeglass.network.layers import GRU, LSTM, Bidirectional, Dense, LinearSkip, Recurrent, SimpleRNN
 from timeglass.types import Array
 
@@ -31,7 +32,8 @@ class _Chain:
 
     def down(self, part: Part) -> list[Piece]:
         """The layers, from the window on, that give this."""
-        made = self.block(part.block).made
+        made, step = recurrent_layer(self.found.blocks, part, self.found.time_steps)
+        part = Part(part.block, step)
         if isinstance(made, Window):
             if part.step is not None:
                 raise self.found.refuse("the graph", "reads one step of the window without a recurrent layer")
@@ -44,10 +46,13 @@ class _Chain:
             return self._alone(made, part)
         if isinstance(made, Flat):
             raise self.found.refuse("the graph", "reads the window as one vector, which only a linear skip does here")
+        if isinstance(made, Joined):
+            raise self.found.refuse("the graph", "puts steps in a row that are not those of one recurrent layer")
         return self._of_two(made, part)
 
     def _activated(self, made: Activated, part: Part) -> list[Piece]:
-        *below, last = self.down(Part(made.source, part.step)) or [None]
+        below = self.down(Part(made.source, part.step))
+        last = below.pop() if below else None
         if last is None or not isinstance(last.layer, Dense) or last.layer.activation is not None:
             raise self.found.refuse(made.where, "acts on what is no dense layer's: only these take an activation")
         return [*below, replace(last, layer=replace(last.layer, activation=made.activation))]
@@ -68,13 +73,14 @@ class _Chain:
 
     def _cell(self, made: Cell, sequence: bool) -> Piece:
         operator, kind = made.operator, OPERATORS[made.operator.kind]
-        count = {SimpleRNN: 1, GRU: 2, LSTM: 3}[kind]  # type: ignore[index]
+        count = {SimpleRNN: 1, GRU: 2, LSTM: 3}[kind]
         usual = ["Tanh"] if kind is SimpleRNN else ["Sigmoid", "Tanh", "Tanh"][:count]
         names = operator.attributes.get("activations") or usual * 2
         own = names[made.side * count : made.side * count + count]
         if len(own) != count or not set(own) <= set(RNN_ACTIVATIONS) or (kind is LSTM and own[1] != own[2]):
             raise self.found.refuse(
-                operator, f"has the activations {own}: expected of {', '.join(RNN_ACTIVATIONS)}, an LSTM's last two alike"
+                operator,
+                f"has the activations {own}: expected of {', '.join(RNN_ACTIVATIONS)}, an LSTM's last two alike",
             )
         *gate, activation = (RNN_ACTIVATIONS[name] for name in own[: 2 if kind is LSTM else count])
         options: dict[str, Any] = {"recurrent_activation": gate[0]} if gate else {}
@@ -87,9 +93,11 @@ class _Chain:
         return Piece(str(operator), layer, from_operator_form(kind, made.weights, both_biases=after))
 
     def _of_two(self, made: Pair | Sum, part: Part) -> list[Piece]:
-        one, other = (self.block(each.block).made for each in (made.one, made.other))
+        (one, at_one), (other, at_other) = (
+            recurrent_layer(self.found.blocks, each, self.found.time_steps) for each in (made.one, made.other)
+        )
         if isinstance(one, Cell) and isinstance(other, Cell):
-            return self._both_ways(made, one, other, part)
+            return self._both_ways(made, one, other, part, {one.backward: at_one, other.backward: at_other})
         if isinstance(made, Sum) and made.factor == 1:
             for skip, rest in ((made.one, made.other), (made.other, made.one)):
                 if (found := self._skip(skip, part)) is not None:
@@ -102,34 +110,38 @@ class _Chain:
         made, steps = self.block(part.block).made, self.found.time_steps
         source = self.block(made.source).made if isinstance(made, Linear) else None
         at = part.step if part.step is not None else read.step
-        if not isinstance(made, Linear) or not (isinstance(source, Flat) or (isinstance(source, Window) and at == steps - 1)):
+        if not isinstance(made, Linear) or not (
+            isinstance(source, Flat) or (isinstance(source, Window) and at == steps - 1)
+        ):
             return None
         count = source.time_steps if isinstance(source, Flat) else 1
         layer = LinearSkip(None if count == steps else count, use_bias=made.bias is not None)
         return Piece(made.where, layer, _dense(made).arrays)
 
-    def _both_ways(self, made: Pair | Sum, one: Cell, other: Cell, part: Part) -> list[Piece]:
+    def _both_ways(
+        self, made: Pair | Sum, one: Cell, other: Cell, part: Part, ends: dict[bool, int | None]
+    ) -> list[Piece]:
         where, steps = made.where, self.found.time_steps
         mode = made.mode if isinstance(made, Pair) else {1.0: "sum", 0.5: "ave"}.get(made.factor)
         if mode is None or (one.source, one.turned) != (other.source, other.turned) or one.backward == other.backward:
-            raise self.found.refuse(where, "brings two recurrent layers together that are not one layer's two directions")
+            raise self.found.refuse(
+                where, "brings two recurrent layers together that are not one layer's two directions"
+            )
         if one.backward:
             if mode == "concat":
                 raise self.found.refuse(where, "puts the backward direction first, and ours stands second")
             one, other = other, one
-        ends = {part.block: part.step for part in (made.one, made.other)}
-        cells = {self.block(block).made.backward: step for block, step in ends.items()}  # type: ignore[union-attr]
         if part.step == _TURNED:
             raise self.found.refuse(where, "is read from its last step to its first")
-        if cells == {False: None, True: None}:
+        if ends == {False: None, True: None}:
             if part.step not in (None, 0 if steps == 1 else None):
                 raise self.found.refuse(
                     where,
-                    f"is read at step {part.step + 1} alone, where one of the two directions has seen one step of the window "
-                    "only or neither is at its end; expected all steps, or each direction's own last state (torch: h_n)",
+                    f"is read at step {part.step + 1} alone, where not both of its directions are at their end: "
+                    "expected all steps, or each direction's own last state (torch's h_n)",
                 )
             sequence = part.step is None
-        elif cells == {False: steps - 1, True: 0}:
+        elif ends == {False: steps - 1, True: 0}:
             sequence = False
         else:
             raise self.found.refuse(where, "brings other states together than the last one of each direction")

@@ -8,7 +8,7 @@ comes out, its block, window, step and unit can be read off, however it got ther
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from timeglass.errors import DataError
 from timeglass.types import Array
 
-__all__ = ["Activated", "Block", "Blocks", "Cell", "Flat", "Linear", "Pair", "Part", "Sum", "Window"]
+__all__ = ["Activated", "Block", "Blocks", "Cell", "Flat", "Joined", "Linear", "Made", "Pair", "Part", "Sum", "Window"]
 
 
 _MOST_NUMBERS = 2**25  # in one block
@@ -79,7 +79,7 @@ class Pair:
     mode: str  # concat, mul
     one: Part
     other: Part
-    where: str
+    where: str = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,14 @@ class Sum:
     where: str
 
 
-Made = Window | Flat | Linear | Activated | Cell | Pair | Sum
+@dataclass(frozen=True)
+class Joined:
+    """Single steps of several blocks, put in a row: those of a recurrent layer that is written out, say."""
+
+    parts: tuple[Part, ...]
+
+
+Made = Window | Flat | Linear | Activated | Cell | Pair | Sum | Joined
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,7 @@ class Blocks:
         self.all: list[Block] = []
         self._bases: list[int] = []
         self._next = 0
+        self._once: dict[Made, int] = {}
 
     def add(self, steps: int, units: int, made: Made) -> int:
         """A new block's number."""
@@ -131,6 +139,12 @@ class Blocks:
         self._bases.append(self._next)
         self._next += self.windows * steps * units
         return len(self.all) - 1
+
+    def add_once(self, steps: int, units: int, made: Made) -> int:
+        """The number of the block of just this, which may be there already."""
+        if made not in self._once:
+            self._once[made] = self.add(steps, units, made)
+        return self._once[made]
 
     def whole(self, index: int) -> Array:
         """All of a block's marks, (N, S, U)."""

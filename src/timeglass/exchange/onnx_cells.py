@@ -70,16 +70,17 @@ def recurrent(graph: GraphWriter, node: PlacedLayer, own: Mapping[str, Array], x
 
 def _operator(graph: GraphWriter, node: PlacedLayer, own: Mapping[str, Array], x: str) -> str:
     layer, name = node.layer, node.name
+    assert isinstance(layer, Recurrent)
     kind = type(layer)
-    assert kind in OPERATORS.values()
-    arrays = to_operator_form(kind, own)  # type: ignore[arg-type]
+    arrays = to_operator_form(kind, own)
     inputs = [graph.add("Transpose", [x], f"{name}/steps", perm=[1, 0, 2])]  # (T, N, F)
     inputs += [graph.constant(f"{name}/{part}", array) for part, array in arrays.items()]
     act, gate = _NAMES[node.activation], _NAMES.get(node.recurrent_activation, "")
+    used = {SimpleRNN: [act], GRU: [gate, act], LSTM: [gate, act, act]}
     attributes: dict[str, Any] = {
         "hidden_size": node.units,
         "direction": "reverse" if node.go_backwards else "forward",
-        "activations": {SimpleRNN: [act], GRU: [gate, act], LSTM: [gate, act, act]}[kind],  # type: ignore[index]
+        "activations": used[kind],
     }
     if isinstance(layer, GRU):
         attributes["linear_before_reset"] = int(layer.reset_after)
@@ -101,7 +102,9 @@ def _scan(graph: GraphWriter, node: PlacedLayer, own: Mapping[str, Array], x: st
     weights = {part: graph.constant(f"{name}/{part}", array) for part, array in own.items()}
     read = {"x": x} | ({"mask": mask} if mask else {})
     body = _body(graph.inside(f"{name}/step/"), node, weights, state, list(read))
-    count = graph.add("Slice", [graph.add("Shape", [x], f"{name}/shape"), graph.whole(0), graph.whole(1)], f"{name}/count")
+    count = graph.add(
+        "Slice", [graph.add("Shape", [x], f"{name}/shape"), graph.whole(0), graph.whole(1)], f"{name}/count"
+    )
     shape = graph.add("Concat", [count, graph.whole(node.units)], f"{name}/state_shape", axis=0)
     zeros = graph.add("Expand", [graph.number(0.0), shape], f"{name}/zeros")  # (N, H)
     last, *_, states = graph.several(
@@ -127,8 +130,8 @@ def _body(step: GraphWriter, node: PlacedLayer, weights: Mapping[str, str], stat
     mask = now.get("mask")
     if mask:
         new = {one: step.add("Where", [mask, new[one], now[one]], f"held_{one}") for one in state}
-    zeroed = mask and node.zero_masked
-    shown = step.add("Where", [mask, new["h"], step.number(0.0)], "zeroed") if zeroed else new["h"]
+    zeroed = node.zero_masked
+    shown = step.add("Where", [mask, new["h"], step.number(0.0)], "zeroed") if zeroed and mask else new["h"]
     outputs = [step.add("Identity", [new[one]], f"new_{one}") for one in state]
     outputs.append(step.add("Identity", [shown], "given"))
 
@@ -162,7 +165,9 @@ def _parts(step: GraphWriter, value: str, names: list[str], units: int, axis: in
 
 def _lstm(step: GraphWriter, node: PlacedLayer, weights: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     z = step.add("Add", [_x_part(step, weights, now), step.add("MatMul", [now["h"], weights["wh"]], "h_part")], "z")
-    z_input, z_forget, z_candidate, z_output = _parts(step, z, ["z_input", "z_forget", "z_candidate", "z_output"], node.units)
+    z_input, z_forget, z_candidate, z_output = _parts(
+        step, z, ["z_input", "z_forget", "z_candidate", "z_output"], node.units
+    )
     gates = [
         step.activation(part, node.recurrent_activation, gate)
         for part, gate in ((z_input, "input"), (z_forget, "forget"), (z_output, "output"))
@@ -188,8 +193,12 @@ def _gru(step: GraphWriter, node: PlacedLayer, weights: Mapping[str, str], now: 
         h_part = step.affine(now["h"], weights["wh"], beside[1], "h_part")
         h_update, h_reset, met = _parts(step, h_part, [f"h_{name}" for name in names], units)
     else:
-        gates, wh_candidate = step.several("Split", [weights["wh"], step.whole(2 * units, units)], ["wh_gates", "wh_candidate"], axis=1)
-        h_update, h_reset = _parts(step, step.add("MatMul", [now["h"], gates], "h_gates"), ["h_update", "h_reset"], units)
+        gates, wh_candidate = step.several(
+            "Split", [weights["wh"], step.whole(2 * units, units)], ["wh_gates", "wh_candidate"], axis=1
+        )
+        h_update, h_reset = _parts(
+            step, step.add("MatMul", [now["h"], gates], "h_gates"), ["h_update", "h_reset"], units
+        )
     update, reset = (
         step.activation(step.add("Add", [x, h], f"z_{name}"), node.recurrent_activation, name)
         for x, h, name in ((x_update, h_update, "update"), (x_reset, h_reset, "reset"))

@@ -6,7 +6,7 @@ parts. Numbers are float32 and finite, or whole (int32, int64, for shapes and pl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -124,7 +124,10 @@ def constants_of(graph: Any, where: str) -> dict[str, Array]:
 def _array(tensor: Any, where: str) -> Array:
     """A tensor's numbers. Its shape is compared with what is there before an array is made."""
     if tensor.data_location or tensor.external_data:
-        raise DataError(f"{where} lies in another file, which is never opened: save the model with its data inside")
+        raise DataError(
+            f"{where} lies in another file, which is never opened: save the model with its "
+            "data inside (torch.onnx.export: external_data=False)"
+        )
     if tensor.data_type not in _TYPES:
         raise DataError(f"{where} has numbers of type {tensor.data_type}: expected float32, float64, int32 or int64")
     field, dtype = _TYPES[tensor.data_type]
@@ -162,13 +165,16 @@ def _attribute(attribute: Any, where: str) -> Any:
     """A number, text, list of these or array."""
     if attribute.ref_attr_name:
         raise DataError(f"{where} refers to a function's attribute, and functions are not understood")
-    readers = {
+    readers: dict[int, Callable[[], Any]] = {
         1: lambda: attribute.f, 2: lambda: attribute.i, 3: lambda: attribute.s.decode(errors="replace"),
         4: lambda: _array(attribute.t, f"{where} {shown(attribute.name)}"), 6: lambda: list(attribute.floats),
         7: lambda: list(attribute.ints), 8: lambda: [text.decode(errors="replace") for text in attribute.strings],
     }  # fmt: skip
     if attribute.type not in readers:
-        raise DataError(f"{where} holds a graph or another thing in {quoted(attribute.name)}, which is not understood")
+        raise DataError(
+            f"{where} holds a graph or another thing in {quoted(attribute.name)}, which is only understood "
+            "in a file that is just as to_onnx wrote it"
+        )
     return readers[attribute.type]()
 
 

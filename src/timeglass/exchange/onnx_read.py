@@ -69,7 +69,7 @@ def from_onnx(path: str | os.PathLike[str], *, time_steps: int | None = None) ->
     proto = read_proto(onnx, where)
     model = _own(onnx, proto, where)
     if model is None:
-        return _foreign(onnx, graph_of(proto, where, onnx.defs.onnx_opset_version()), proto, steps)
+        return _foreign(graph_of(proto, where, onnx.defs.onnx_opset_version()), proto, steps)
     if steps not in (None, model.architecture.time_steps):
         raise _other_steps(model.architecture.time_steps, steps)
     return model
@@ -128,7 +128,7 @@ def _arrays(node: PlacedLayer, constants: Mapping[str, Array]) -> list[Array]:
 # What others wrote
 
 
-def _foreign(onnx: Any, graph: Graph, proto: Any, time_steps: int | None) -> Sequential:
+def _foreign(graph: Graph, proto: Any, time_steps: int | None) -> Sequential:
     """Tries each order in which the window's axes may stand; the first one's error is told."""
     errors = []
     for windows, steps, features, steps_first in _layouts(graph, time_steps):
@@ -138,7 +138,7 @@ def _foreign(onnx: Any, graph: Graph, proto: Any, time_steps: int | None) -> Seq
         except DataError as error:
             errors.append(error)
             continue
-        _check(onnx, graph, proto, model, windows, steps_first)
+        _check(graph, proto, model, windows, steps_first)
         return model
     raise errors[0] if errors else _other_steps(0, time_steps)
 
@@ -164,7 +164,7 @@ def _layouts(graph: Graph, time_steps: int | None) -> Iterator[tuple[int, int, i
             yield windows or 0, own, features, steps_first
 
 
-def _check(onnx: Any, graph: Graph, proto: Any, model: Sequential, windows: int, steps_first: bool) -> None:
+def _check(graph: Graph, proto: Any, model: Sequential, windows: int, steps_first: bool) -> None:
     def in_our_order(compute: Any, x: Floats) -> Array:
         given = np.ascontiguousarray(np.swapaxes(x, 0, 1)) if steps_first else x
         y = np.asarray(compute(given))
@@ -178,7 +178,7 @@ def _check(onnx: Any, graph: Graph, proto: Any, model: Sequential, windows: int,
 
 
 def _runtime(proto: Any) -> Any:
-    """onnxruntime's function of a window, or None where it is not installed or does not take this file."""
+    """What computes a window in onnxruntime, or None where that is not installed or does not take this file."""
     try:
         import onnxruntime  # better than nothing to compare with, but never needed
     except ImportError:
@@ -187,9 +187,7 @@ def _runtime(proto: Any) -> Any:
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
-        session = onnxruntime.InferenceSession(
-            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception:  # newer than the runtime, say; its classes of errors have no common one
         return None
     given = session.get_inputs()[0]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from timeglass.errors import DataError
-from timeglass.exchange.onnx_blocks import Activated, Blocks, Cell, Flat, Linear, Pair, Part, Sum, Window
+from timeglass.exchange.onnx_blocks import Activated, Blocks, Cell, Flat, Joined, Linear, Pair, Part, Sum, Window
 from timeglass.exchange.onnx_cells import OPERATORS
 from timeglass.exchange.onnx_file import Graph, Operator
 from timeglass.exchange.onnx_run import Flow, Value, run
@@ -52,7 +53,7 @@ class Recogniser:
 
     def rows(self, marks: Array, what: object) -> tuple[Array, int]:
         """The marks (…, U) as whole rows of one block, which is made if it is two side by side; and its number."""
-        found = self._row(marks) or self._flat(marks) or self._side_by_side(marks, what)
+        found = self._row(marks) or self._flat(marks) or self._joined(marks) or self._side_by_side(marks, what)
         if found is not None:
             return found
         raise self.refuse(what, "reads numbers in an order in which no layer gives them")
@@ -74,29 +75,51 @@ class Recogniser:
         begins = (place.step[..., 0] == self.time_steps - count) & (place.unit[..., 0] == 0)
         if not (begins.all() and (steps == 1).all()):
             return None
-        block = self.blocks.add(1, width, Flat(count))
+        block = self.blocks.add_once(1, width, Flat(count))
         return self.blocks.whole(block)[place.window[..., 0], 0], block
 
+    def _joined(self, marks: Array) -> tuple[Array, int] | None:
+        """Steps of several blocks, in a row along one of two axes."""
+        if marks.ndim != 3 or self.time_steps == 1:
+            return None
+        for axis in (0, 1):
+            if marks.shape[axis] != self.time_steps or marks.shape[1 - axis] != self.blocks.windows:
+                continue
+            parts = [self._one_step(step) for step in np.moveaxis(marks, axis, 0)]
+            if None in parts:
+                continue
+            block = self.blocks.add_once(self.time_steps, marks.shape[-1], Joined(tuple(parts)))  # type: ignore[arg-type]
+            return np.moveaxis(self.blocks.whole(block), 1, axis), block
+        return None
+
+    def _one_step(self, marks: Array) -> Part | None:
+        """The block and step whose numbers (N, U) these are, of all windows."""
+        place = self.blocks.place(marks)
+        if place is None or self._row(marks) is None or not (place.step == place.step.flat[0]).all():
+            return None
+        in_order = (place.window[:, 0] == np.arange(self.blocks.windows)).all()
+        return Part(place.block, int(place.step.flat[0])) if in_order else None
+
     def _side_by_side(self, marks: Array, what: object) -> tuple[Array, int] | None:
-        first = self.blocks.place(marks[..., 0])
+        first = self.blocks.place(marks.reshape(-1)[:1])
         width = 0 if first is None else self.blocks.all[first.block].units
         if not 0 < width < marks.shape[-1]:
             return None
-        halves = [self._row(marks[..., :width]), self._row(marks[..., width:])]
+        halves = [self._row(half) or self._joined(half) for half in (marks[..., :width], marks[..., width:])]
         if halves[0] is None or halves[1] is None:
             return None
         (a, one), (b, other) = halves  # type: ignore[misc]
-        made = self._together(a[..., :1], b[..., :1], str(what))
+        made = self._together(a[..., :1], b[..., :1])
         if made is None:
             return None
         parts, at_step, steps = made
-        block = self.blocks.add(steps, marks.shape[-1], Pair("concat", *parts, str(what)))
+        block = self.blocks.add_once(steps, marks.shape[-1], Pair("concat", *parts, str(what)))
         place = self.blocks.place(a[..., 0])
         assert place is not None
         assert {one, other} == {part.block for part in parts}
         return self.blocks.whole(block)[place.window, 0 if at_step else place.step], block
 
-    def _together(self, a: Array, b: Array, what: str) -> tuple[tuple[Part, Part], bool, int] | None:
+    def _together(self, a: Array, b: Array) -> tuple[tuple[Part, Part], bool, int] | None:
         """How numbers of two blocks meet: step by step, or one step of each. With the steps of what they make."""
         one, other = self.blocks.place(a), self.blocks.place(b)
         if one is None or other is None or not (one.window == other.window).all():
@@ -194,8 +217,13 @@ class Recogniser:
         """A bias, or the half of a sum."""
         place = self.blocks.place(marks)
         made = self.blocks.all[place.block].made if place else None
-        if place is None or np.broadcast_shapes(marks.shape, values.shape) != marks.shape:
-            raise self.refuse(operator, "brings the window's values and fixed ones together in a way that no layer does")
+        shape = np.broadcast_shapes(marks.shape, values.shape)
+        if place is not None and prod(shape) == marks.size:
+            marks = marks.reshape(shape)  # axes of one before it
+        else:
+            raise self.refuse(
+                operator, "brings the window's values and fixed ones together in a way that no layer does"
+            )
         old = self.blocks.all[place.block]
         new: Any = None
         if operator.kind == "Add" and isinstance(made, Linear):
@@ -211,8 +239,11 @@ class Recogniser:
 
     def _both(self, operator: Operator, a: Array, b: Array) -> Flow:
         """A sum or product of two blocks' numbers, unit by unit."""
+        shape = np.broadcast_shapes(a.shape, b.shape)
+        if prod(shape) == a.size == b.size:
+            a, b = a.reshape(shape), b.reshape(shape)  # axes of one before one of them
         one, other = self.blocks.place(a), self.blocks.place(b)
-        made = self._together(a, b, str(operator)) if a.shape == b.shape else None
+        made = self._together(a, b) if a.shape == b.shape else None
         if made is None or one is None or other is None or not (one.unit == other.unit).all():
             raise self.refuse(operator, "brings numbers together that are not those of two layers, unit by unit")
         parts, at_step, steps = made
@@ -278,7 +309,10 @@ class Recogniser:
         ):  # fmt: skip
             raise self.refuse(operator, "has weights or a direction that it cannot have")
         units = weights["R"].shape[-1]
-        expected = {"W": (count, gates * units, weights["W"].shape[-1]), "R": (count, gates * units, units)}
+        expected: dict[str, tuple[int, ...]] = {
+            "W": (count, gates * units, weights["W"].shape[-1]),
+            "R": (count, gates * units, units),
+        }
         expected |= {"B": (count, 2 * gates * units)} if "B" in weights else {}
         if {name: array.shape for name, array in weights.items()} != expected or not units:
             raise self.refuse(operator, f"has weights of other shapes than {expected}")
@@ -286,7 +320,10 @@ class Recogniser:
             raise self.refuse(operator, f"says hidden_size {attributes['hidden_size']}, but has {units} units")
         for what, there in (
             ("lengths of its sequences", lengths is not None),
-            ("a first state that is not zero", any(one is not None and (isinstance(one, Flow) or one.any()) for one in begin)),
+            (
+                "a first state that is not zero",
+                any(one is not None and (isinstance(one, Flow) or one.any()) for one in begin),
+            ),
             ("peepholes", peep is not None and (isinstance(peep, Flow) or peep.any())),
             ("clip", "clip" in attributes),
             ("input_forget", bool(attributes.get("input_forget", 0))),

@@ -35,7 +35,7 @@ Value = Flow | Array
 Compute = Callable[[Operator, list[Value | None]], Sequence[Value | None]]
 
 
-class _NotUnderstood(Exception):
+class _NotUnderstoodError(Exception):
     """An operator, or a way to use it, that is none of these."""
 
 
@@ -57,7 +57,9 @@ def run(graph: Graph, window: Array, compute: Compute) -> Flow:
             values[name] = value
             left -= _size(value)
         if left < 0:
-            raise DataError(f"{graph.where}: {operator} makes more numbers than the {_MOST_NUMBERS:,} that are followed")
+            raise DataError(
+                f"{graph.where}: {operator} makes more numbers than the {_MOST_NUMBERS:,} that are followed"
+            )
     output = values.get(graph.output)
     if not isinstance(output, Flow):
         raise DataError(f"{graph.where}: its output does not come from its window")
@@ -76,11 +78,11 @@ def _done(
         if operator.kind in _MOVES:
             plain = [value.values if isinstance(value, Flow) else value for value in given]
             if any(isinstance(value, Flow) for value in given[1:]) and operator.kind != "Concat":
-                raise _NotUnderstood("a place or shape that depends on the window's values")
+                raise _NotUnderstoodError("a place or shape that depends on the window's values")
             if flows and operator.kind == "Cast" and operator.attributes.get("to") not in (1, 11):
-                raise _NotUnderstood("rounding or comparing the window's values")
+                raise _NotUnderstoodError("rounding or comparing the window's values")
             if flows and operator.kind == "Concat" and len(flows) < len(given):
-                raise _NotUnderstood("the window's values beside fixed ones")
+                raise _NotUnderstoodError("the window's values beside fixed ones")
             made = _MOVES[operator.kind](operator.attributes, plain, left)
             return [Flow(array) for array in made] if flows and operator.kind != "Shape" else made
         if not flows and operator.kind in _FIXED:
@@ -88,7 +90,7 @@ def _done(
         return compute(operator, given)
     except DataError:
         raise
-    except _NotUnderstood as error:
+    except _NotUnderstoodError as error:
         raise DataError(f"{graph.where}: {operator}: {error} is not understood") from None
     except (ValueError, IndexError, TypeError, KeyError, OverflowError, AttributeError) as error:
         raise DataError(f"{graph.where}: {operator} cannot be computed: {error}") from None
@@ -195,14 +197,14 @@ def _same(attributes: Attributes, arrays: Arrays, left: int) -> Arrays:  # noqa:
 
 def _dropout(attributes: Attributes, arrays: Arrays, left: int) -> Arrays:  # noqa: ARG001
     if len(arrays) > 2 and arrays[2] is not None:
-        raise _NotUnderstood("dropout in training mode")
+        raise _NotUnderstoodError("dropout in training mode")
     return [arrays[0]]
 
 
 def _cast(attributes: Attributes, arrays: Arrays, left: int) -> Arrays:  # noqa: ARG001
     x, whole = arrays[0], attributes["to"] in (6, 7)
     if attributes["to"] not in (1, 11, 6, 7):
-        raise _NotUnderstood(f"numbers of type {attributes['to']}")
+        raise _NotUnderstoodError(f"numbers of type {attributes['to']}")
     return [x.astype(np.int64) if whole else x]
 
 
@@ -213,7 +215,7 @@ def _shape(attributes: Attributes, arrays: Arrays, left: int) -> Arrays:  # noqa
 def _constant(attributes: Attributes, arrays: Arrays, left: int) -> Arrays:  # noqa: ARG001
     ((name, value),) = attributes.items()
     if name not in ("value", "value_float", "value_floats", "value_int", "value_ints"):
-        raise _NotUnderstood(name)
+        raise _NotUnderstoodError(name)
     array = np.asarray(value)
     return [array.astype(np.float32) if array.dtype.kind == "f" else array]
 

@@ -71,9 +71,7 @@ def to_onnx(model: Sequential, path: str | os.PathLike[str], *, network: int = 0
     write_whole(Path(path), lambda part: part.write_bytes(content))
 
 
-def model_proto(
-    onnx: Any, layers: str, architecture: Architecture, weights: Array, *, opset: int, name: str
-) -> Any:
+def model_proto(onnx: Any, layers: str, architecture: Architecture, weights: Array, *, opset: int, name: str) -> Any:
     """The ModelProto of a network with the weights (P,): a function of its arguments alone, to the byte."""
     helper = onnx.helper
     graph = GraphWriter(onnx)

@@ -17,7 +17,7 @@ import numpy as np
 
 from timeglass.errors import DataError, EngineError, OptionError
 from timeglass.exchange.chain_of_layers import Piece, sequential_of, with_sequences
-from timeglass.exchange.compare import check_same, probe_windows
+from timeglass.exchange.compare import check_same
 from timeglass.exchange.torch_read import module_pieces, state_pieces, with_activations
 from timeglass.model.checks import flag, one_of, whole
 from timeglass.model.sequential import Sequential
@@ -27,8 +27,9 @@ from timeglass.types import Array, Floats
 __all__ = ["from_torch", "to_torch"]
 
 _REMEDY = (
-    "write what else it computes as layers of its own (nn.Tanh after an nn.Linear, say), give `activations` for functions "
-    "that it applies to its Linear layers, `order` for another order of its layers, or return_sequences as it is there"
+    "write what else it computes as layers of its own (nn.Tanh after an nn.Linear, say), give `activations` for "
+    "functions that it applies to its Linear layers, `order` for another order of its layers, or "
+    "return_sequences as it is there"
 )
 
 
@@ -51,7 +52,7 @@ def from_torch(
     that one's last state, or with `return_sequences` the states of all steps. The last state of a layer that goes both
     ways is that of each direction at its own end, torch's h_n; `output[:, -1]` would be another thing.
 
-    **A module** is run on a few windows, without gradients and in evaluation mode, and left as it was: where its forward
+    **A module** is run on a few windows, without gradients and in evaluation mode, and left as it was: where it
     gives anything but what its layers give in a row, that is an error. **A state dict** holds no equations, so they are
     assumed: `activation` for an nn.RNN ("tanh" unless told), none for the Linear layers, Dropout nowhere. In both cases
     `activations` gives those that a forward applies to its Linear layers, {"head": "tanh"}, and `order` the names of
@@ -66,7 +67,10 @@ def from_torch(
     >>> model.layers[0].activation, model.predict([[[0.0], [0.0], [0.0], [2.0]]]).tolist()
     ('relu', [[2.0, 2.0, 2.0]])
     """
-    steps, sequences = whole("from_torch time_steps", time_steps, 1), flag("from_torch return_sequences", return_sequences)
+    steps, sequences = (
+        whole("from_torch time_steps", time_steps, 1),
+        flag("from_torch return_sequences", return_sequences),
+    )
     if isinstance(source, Mapping):
         known = one_of("from_torch activation", activation, (None, "tanh", "relu")) or "tanh"
         return _network("from_torch", state_pieces(source, known, order), steps, sequences, activations)
@@ -90,7 +94,9 @@ def _network(
     if first is None:
         raise DataError(f"{where}: none of its layers has weights")
     if not sequences and not any(isinstance(piece.layer, Recurrent | Bidirectional) for piece in pieces):
-        raise OptionError(f"{where} has no recurrent layer, so it gives a value for each step: set return_sequences=True")
+        raise OptionError(
+            f"{where} has no recurrent layer, so it gives a value for each step: set return_sequences=True"
+        )
     own = with_activations(with_sequences(pieces, sequences), activations or {})
     return sequential_of(where, own, time_steps=steps, features=len(first.arrays[0]))
 
@@ -100,11 +106,13 @@ def _back(source: Any, steps: int, sequences: bool, activations: Any, order: Any
     model: Sequential = source.to_sequential()
     if steps != model.architecture.time_steps or activations is not None or order is not None:
         raise OptionError(
-            f"from_torch: this module came from to_torch, for {model.architecture.time_steps} time steps, and knows its "
-            "layers: give that time_steps, and neither activations nor order"
+            f"from_torch: this module came from to_torch, for {model.architecture.time_steps} time steps, and knows "
+            "its layers: give that time_steps, and neither activations nor order"
         )
     if sequences != model.architecture.layers[-1].gives_sequence:
-        raise OptionError(f"from_torch return_sequences: this module came from to_torch with {not sequences}: give that")
+        raise OptionError(
+            f"from_torch return_sequences: this module came from to_torch with {not sequences}: give that"
+        )
     return model
 
 
@@ -147,7 +155,9 @@ def _run(module: Any, x: Floats, where: str, sequences: bool) -> Array:
         given = given[0] if sequences else _last_states(module, given[1])
     given = given[0] if isinstance(given, tuple) and given else given
     if not isinstance(given, torch.Tensor):
-        raise DataError(f"{where}: its forward gives {type(given).__name__}: expected a tensor, or a tuple that begins so")
+        raise DataError(
+            f"{where}: its forward gives {type(given).__name__}: expected a tensor, or a tuple that begins so"
+        )
     numbers: Array = given.double().cpu().numpy()
     # N is no T, so the axes tell which is which.
     turned = numbers.ndim >= 2 and numbers.shape[:2] == (x.shape[1], x.shape[0])
@@ -165,7 +175,7 @@ def to_torch(model: Sequential, *, network: int = 0) -> Any:
     """The network as a `torch.nn.Module` with its weights, whose forward gives what `predict` gives.
 
     It takes windows (N, T, F) and gives (N, K), or (N, T, K) where the network gives sequences. Its parts are torch's
-    nn.RNN, GRU, LSTM and Linear under the layers' names; what torch has no layer for (a GRU with reset_after=False, other
+    nn.RNN, GRU, LSTM and Linear under the layers' names; what torch has no layer for (reset_after=False, other
     activations, masked steps, recurrent_dropout) is written out in torch's operations, its weights named as those of
     torch's cells. The module is in evaluation mode; in training mode (`train()`) dropout acts.
 

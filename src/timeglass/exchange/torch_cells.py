@@ -51,6 +51,10 @@ class WrittenOut(Module):  # type: ignore[misc]  # its class is Any
             self.register_parameter(name, torch.nn.Parameter(torch.zeros(wide)) if has else None)
 
     @property
+    def _rate(self) -> float:
+        return cast(float, cast(Recurrent, self._node.layer).recurrent_dropout)
+
+    @property
     def _two_biases(self) -> bool:
         return len(self._node.weight_shapes.get("bh", ())) == 2
 
@@ -58,7 +62,7 @@ class WrittenOut(Module):  # type: ignore[misc]  # its class is Any
         """The states (N, T, H) in time's order, of x (N, T, F) and which steps count, (N, T, 1)."""
         steps = range(x.shape[1])
         h = c = x.new_zeros(x.shape[0], self._node.units)
-        kept = functional.dropout(torch.ones_like(h), cast(Recurrent, self._node.layer).recurrent_dropout, self.training)
+        kept = functional.dropout(torch.ones_like(h), self._rate, self.training)
         states = [h] * len(steps)
         for t in reversed(steps) if self._node.go_backwards else steps:
             new_h, new_c = self._step(x[:, t], h, c, kept)

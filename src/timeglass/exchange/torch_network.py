@@ -125,9 +125,7 @@ class TimeglassNetwork(Module):  # type: ignore[misc]  # its class is Any
         node = self._architecture.layers[index]
         if not node.weight_shapes:
             return []
-        given = {
-            name: tensor.detach().cpu().double().numpy() for name, tensor in self._parameters_of(index).items()
-        }
+        given = {name: tensor.detach().cpu().double().numpy() for name, tensor in self._parameters_of(index).items()}
         if not node.recurrent:
             return [given["weight"].T, *([given["bias"]] if "bias" in given else [])]
         after = isinstance(node.layer, GRU) and node.layer.reset_after
@@ -165,8 +163,8 @@ class TimeglassNetwork(Module):  # type: ignore[misc]  # its class is Any
     def _recurrent(self, index: int, node: PlacedLayer, x: Tensor, mask: Tensor | None) -> Tensor:
         assert isinstance(node.layer, Recurrent)
         if node.layer.dropout and self.training:  # the same features of a window at every step
-            x = x * functional.dropout(torch.ones_like(x[:, :1]), node.layer.dropout)
-        part, (name, ending) = self._part(index), self._places[index]
+            x = x * functional.dropout(torch.ones_like(x[:, :1]), cast(float, node.layer.dropout))
+        part, ending = self._part(index), self._places[index][1]
         if isinstance(part, WrittenOut):
             states = part(x, mask)
         elif part.bidirectional:
@@ -202,7 +200,7 @@ def _has_native(node: PlacedLayer) -> bool:
 
 
 def _native(node: PlacedLayer, both: bool) -> Any:
-    """torch's own layer, or None where there is none."""
+    """A layer of torch's own, or None where there is none."""
     layer = node.layer
     if not isinstance(layer, Recurrent) or not _has_native(node):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -54,7 +54,9 @@ def _numbers(where: str, tensor: Any) -> Array:
         if array.dtype.kind != "f":
             raise TypeError(f"{array.dtype}")
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise DataError(f"{where}: expected a tensor or array of floats, got {type(tensor).__name__} ({error})") from None
+        raise DataError(
+            f"{where}: expected a tensor or array of floats, got {type(tensor).__name__} ({error})"
+        ) from None
     return array.astype(np.float64)
 
 
@@ -136,7 +138,7 @@ def _linear_piece(where: str, tensors: Mapping[str, Any]) -> Piece:
     kernel = arrays["weight"]
     if kernel.ndim != 2 or ("bias" in arrays and arrays["bias"].shape != kernel.shape[:1]):
         raise DataError(
-            f"{where}: weight {kernel.shape} and bias are not those of an nn.Linear, and {_UNDERSTOOD} are what is understood"
+            f"{where}: weight {kernel.shape} and bias are not those of an nn.Linear: understood are {_UNDERSTOOD}"
         )
     layer = Dense(kernel.shape[0], use_bias="bias" in arrays, name=_own_name(where))
     return Piece(where, layer, [kernel.T, *([arrays["bias"]] if "bias" in arrays else [])])
@@ -161,8 +163,12 @@ def with_activations(pieces: Sequence[Piece], activations: Mapping[str, str]) ->
                 f"({', '.join(free) or 'there are none'}), got {where!r}"
             )
         at = [piece.where for piece in given].index(where)
-        given[at] = replace(given[at], layer=replace(given[at].layer, activation=activation))
+        given[at] = _with_activation(given[at], activation)
     return given
+
+
+def _with_activation(piece: Piece, activation: str) -> Piece:
+    return replace(piece, layer=replace(cast(Dense, piece.layer), activation=activation))
 
 
 def _takes_activation(piece: Piece) -> bool:
@@ -222,15 +228,13 @@ def _check_shared(module: Any, leaves: Sequence[tuple[str, Any]]) -> None:
                 continue
             if id(tensor) in owners:
                 raise DataError(
-                    f"from_torch: {where}.{name} and {owners[id(tensor)]} are one and the same tensor, and layers of ours "
-                    "share no weights: give each its own copy"
+                    f"from_torch: {where}.{name} and {owners[id(tensor)]} are one and the same tensor, and layers "
+                    "of ours share no weights: give each its own copy"
                 )
             owners[id(tensor)] = f"{where}.{name}"
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if id(tensor) not in owners:
-            raise DataError(
-                f"from_torch: {name} belongs to none of the layers that are understood: {_UNDERSTOOD}"
-            )
+            raise DataError(f"from_torch: {name} belongs to none of the layers that are understood: {_UNDERSTOOD}")
 
 
 def module_pieces(module: Any, order: Sequence[str] | None = None) -> list[Piece]:
@@ -259,7 +263,9 @@ def _layer_pieces(where: str, leaf: Any) -> list[Piece]:
         return [_linear_piece(where, tensors)]
     if _is(leaf, "Dropout"):
         return [Piece(where, Dropout(float(leaf.p), name=_own_name(where)))]
-    raise DataError(f"from_torch: {where or 'the module'} is a {type(leaf).__name__}: only {_UNDERSTOOD} are understood")
+    raise DataError(
+        f"from_torch: {where or 'the module'} is a {type(leaf).__name__}: only {_UNDERSTOOD} are understood"
+    )
 
 
 def _activation(where: str, leaf: Any) -> str | None:
@@ -284,4 +290,4 @@ def _activate(pieces: list[Piece], where: str, activation: str) -> None:
             f"from_torch: {where} applies {activation} {place}, but layers of ours have their activation themselves, "
             "and only an nn.Linear just before it can take it"
         )
-    pieces[-1] = replace(before, layer=replace(before.layer, activation=activation))
+    pieces[-1] = _with_activation(before, activation)

@@ -2,8 +2,8 @@
 
 torch holds matrices transposed, (outputs, inputs), a GRU's gates as reset, update, candidate where ours are update,
 reset, candidate, and two biases for each layer. A GRU with reset_after has both; elsewhere they only ever occur as
-their sum, which is what we hold: it is rounded to float32 once, from float64. On the way to torch the second one is zero, so that
-weights that go there and come back have the same bits.
+their sum, which is what we hold: it is rounded to float32 once, from float64. On the way to torch the second one is
+zero, so that weights that go there and come back have the same bits.
 """
 
 from __future__ import annotations

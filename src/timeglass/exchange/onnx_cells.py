@@ -91,10 +91,19 @@ def _operator(graph: GraphWriter, node: PlacedLayer, own: Mapping[str, Array], x
     states = graph.add(operator, inputs, f"{name}/states", **attributes)  # (T, 1, N, H)
     flat = graph.add("Squeeze", [states, graph.whole(1)], f"{name}/flat")
     y = graph.add("Transpose", [flat], f"{name}/in_time", perm=[1, 0, 2])
-    if node.go_backwards == node.turned:
-        return y
-    ends = [graph.whole(-1), graph.whole(np.iinfo(np.int64).min + 1), graph.whole(1), graph.whole(-1)]
-    return graph.add("Slice", [y, *ends], f"{name}/turned")
+    return y if node.go_backwards == node.turned else _turned(graph, y, 1, f"{name}/turned")
+
+
+def _turned(graph: GraphWriter, value: str, axis: int, name: str) -> str:
+    """The value from the last place of an axis to the first."""
+    ends = [graph.whole(-1), graph.whole(np.iinfo(np.int64).min + 1), graph.whole(axis), graph.whole(-1)]
+    return graph.add("Slice", [value, *ends], name)
+
+
+def _steps(graph: GraphWriter, node: PlacedLayer, value: str, name: str) -> str:
+    """(T, N, …) of (N, T, …), in the order in which the node meets the steps."""
+    steps = graph.add("Transpose", [value], f"{name}_steps", perm=[1, 0, 2])
+    return _turned(graph, steps, 0, f"{name}_turned") if node.go_backwards else steps
 
 
 def _scan(graph: GraphWriter, node: PlacedLayer, own: Mapping[str, Array], x: str, mask: str | None) -> str:
@@ -107,18 +116,18 @@ def _scan(graph: GraphWriter, node: PlacedLayer, own: Mapping[str, Array], x: st
     )
     shape = graph.add("Concat", [count, graph.whole(node.units)], f"{name}/state_shape", axis=0)
     zeros = graph.add("Expand", [graph.number(0.0), shape], f"{name}/zeros")  # (N, H)
+    # Axes and directions are those without being told, since some runtimes have no others.
     last, *_, states = graph.several(
         "Scan",
-        [zeros] * len(state) + list(read.values()),
+        [zeros] * len(state) + [_steps(graph, node, value, f"{name}/{part}") for part, value in read.items()],
         [f"{name}/last_{one}" for one in state] + [f"{name}/states"],
         body=body,
         num_scan_inputs=len(read),
-        scan_input_axes=[1] * len(read),
-        scan_input_directions=[int(node.go_backwards)] * len(read),
-        scan_output_axes=[1],
-        scan_output_directions=[int(node.turned)],
     )
-    return states if node.gives_sequence else last
+    if not node.gives_sequence:
+        return last
+    states = _turned(graph, states, 0, f"{name}/turned") if node.turned else states
+    return graph.add("Transpose", [states], f"{name}/y", perm=[1, 0, 2])
 
 
 def _body(step: GraphWriter, node: PlacedLayer, weights: Mapping[str, str], state: list[str], read: list[str]) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from timeglass.errors import DataError, OptionError, ShapeError
 from timeglass.exchange.chain_of_layers import sequential_of
-from timeglass.exchange.compare import check_same
+from timeglass.exchange.compare import check_same, probe_windows
 from timeglass.exchange.layer_words import layers_of_text
 from timeglass.exchange.onnx_assemble import pieces_of
 from timeglass.exchange.onnx_cells import from_operator_form, is_native
@@ -171,13 +171,14 @@ def _check(graph: Graph, proto: Any, model: Sequential, windows: int, steps_firs
         return np.swapaxes(y, 0, 1) if y.ndim == 3 and y.shape[:2] == (x.shape[1], x.shape[0]) else y
 
     check_same(model, lambda x: in_our_order(lambda given: evaluate(graph, given), x), graph.where, _REMEDY, windows)
-    runtime = _runtime(proto)
+    first = probe_windows(model.architecture.time_steps, model.architecture.features, windows)
+    runtime = _runtime(proto, np.swapaxes(first, 0, 1) if steps_first else first)
     if runtime is not None:
         name = f"{graph.where}, computed by onnxruntime,"
         check_same(model, lambda x: in_our_order(runtime, x), name, _REMEDY, windows)
 
 
-def _runtime(proto: Any) -> Any:
+def _runtime(proto: Any, windows: Floats) -> Any:
     """What computes a window in onnxruntime, or None where that is not installed or does not take this file."""
     try:
         import onnxruntime  # better than nothing to compare with, but never needed
@@ -188,8 +189,9 @@ def _runtime(proto: Any) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
         session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception:  # newer than the runtime, say; its classes of errors have no common one
+        given = session.get_inputs()[0]
+        dtype = np.float64 if "double" in given.type else np.float32
+        session.run(None, {given.name: windows.astype(dtype)})
+    except Exception:  # it lacks an operator, say; its classes of errors have no common one
         return None
-    given = session.get_inputs()[0]
-    dtype = np.float64 if "double" in given.type else np.float32
     return lambda x: session.run(None, {given.name: x.astype(dtype)})[0]

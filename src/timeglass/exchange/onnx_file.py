@@ -6,7 +6,7 @@ parts. Numbers are float32 and finite, or whole (int32, int64, for shapes and pl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -81,9 +81,21 @@ def read_proto(onnx: Any, path: str) -> Any:
         proto = onnx.ModelProto.FromString(content)
     except (DecodeError, RuntimeWarning, ValueError) as error:
         raise DataError(f"{where} is no ONNX file, or damaged ({error})") from None
+    _check_texts(proto, where)
     if not proto.HasField("graph") or not proto.opset_import:
         raise DataError(f"{where} is no ONNX file, or damaged: it holds no graph")
     return proto
+
+
+def _check_texts(message: Any, where: str) -> None:
+    """Every text must be text: what is no UTF-8 comes as bytes."""
+    for field, value in message.ListFields():
+        several = value if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
+        if field.type == field.TYPE_STRING and any(isinstance(one, bytes) for one in several):
+            raise DataError(f"{where} is damaged: its {field.name} holds a text that is no UTF-8")
+        if field.type == field.TYPE_MESSAGE:
+            for one in several:
+                _check_texts(one, where)
 
 
 def graph_of(proto: Any, where: str, newest: int) -> Graph:

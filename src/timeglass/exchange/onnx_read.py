@@ -147,7 +147,9 @@ def _layouts(graph: Graph, time_steps: int | None) -> Iterator[tuple[int, int, i
     """(N or 0 where it is open, T, F, whether T stands before N), in the order of likelihood."""
     first, second, features = graph.input_shape
     where = f"{graph.where}: its input has shape {graph.input_shape}"
-    if features is None or features < 1:
+    if any(size is not None and size < 1 for size in graph.input_shape):
+        raise DataError(f"{where}: expected sizes of at least 1")
+    if features is None:
         raise DataError(f"{where}: expected a fixed number of features at the end")
     layouts = [(first, second, False), (second, first, True)]
     if (first is None) != (second is None):  # the open one is N

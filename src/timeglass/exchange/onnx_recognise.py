@@ -147,8 +147,8 @@ class Recogniser:
             if len(two) == 2 and kind != "Div":
                 return [self._both(operator, two[0].values, two[1].values)]
             if isinstance(given[0], Flow) or kind != "Div":
-                fixed = next(value for value in given if not isinstance(value, Flow))
-                return [self._with_fixed(operator, two[0].values, np.asarray(fixed))]
+                fixed = next((value for value in given if not isinstance(value, Flow)), None)
+                return [self._with_fixed(operator, two[0].values, self._fixed(operator, fixed))]
         raise self.refuse(
             operator,
             "is not understood: expected RNN, GRU, LSTM, Gemm, MatMul with Add, activations, taking the last step, the "

@@ -20,7 +20,7 @@ from timeglass.types import Array
 
 __all__ = ["Compute", "Flow", "Value", "run"]
 
-_MOST_NUMBERS = 2**26  # in all values together
+_MOST_NUMBERS = 2**25  # in all values together
 
 
 @dataclass(frozen=True)

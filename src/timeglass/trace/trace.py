@@ -14,7 +14,6 @@ import numpy as np
 from timeglass.errors import EngineError, OptionError
 from timeglass.network.architecture import Architecture
 from timeglass.prepare.scale import MinMaxScaler
-from timeglass.trace.workbook import write_workbook
 from timeglass.train.losses import Loss
 from timeglass.types import Array
 
@@ -189,4 +188,6 @@ class Trace:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     model.trace([[[1.0], [2.0], [3.0]]]).to_xlsx(pathlib.Path(folder) / "forecast.xlsx")
         """
+        from timeglass.trace.workbook import write_workbook  # a slow start
+
         write_workbook(self, path, window=window, scaler=scaler)

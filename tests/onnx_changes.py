@@ -28,6 +28,10 @@ def _external(proto: onnx.ModelProto) -> None:
     tensor.external_data.add(key="location", value="../../../../etc/passwd")
 
 
+def _segment(proto: onnx.ModelProto) -> None:
+    array_of(proto, "gru/W").segment.end = 9
+
+
 def _dims(name: str, *dims: int) -> Change:
     def change(proto: onnx.ModelProto) -> None:
         array_of(proto, name).dims[:] = dims
@@ -105,6 +109,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "negative dims": (_dims("gru/W", -1, -9, 2), "which no array has"),
     "many dims": (_dims("gru/W", *[1] * 500, 1, 9, 2), "which no array has"),
     "fewer numbers": (_dims("gru/W", 1, 9, 3), "of 27 numbers, but holds 18"),
+    "a part of an array": (_segment, "but holds 18: the file is damaged"),
     "NaN": (_nan(np.nan), "gru/W[0, 4, 1] is nan: expected numbers that are finite in float32"),
     "infinity": (_nan(-np.inf), "gru/W[0, 4, 1] is -inf"),
     "float64 beyond float32": (

@@ -121,7 +121,7 @@ def test_flipped_bits(name: str, own: bool, path: Path) -> None:
     """A network, whose weights may be others then, or a refusal: nothing else."""
     written(path, NETWORKS[name], own=own)
     content, rng, read, refused = path.read_bytes(), np.random.default_rng(4), 0, 0
-    for _ in range(250):
+    for _ in range(150):
         damaged = bytearray(content)
         for place in rng.integers(0, len(content), rng.integers(1, 4)):
             damaged[place] ^= 1 << rng.integers(8)
@@ -131,7 +131,7 @@ def test_flipped_bits(name: str, own: bool, path: Path) -> None:
             read += 1
         except (DataError, OptionError):
             refused += 1
-    assert read > 3
+    assert read > 2
     assert refused > 10
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from timeglass.errors import DataError
 from timeglass.types import Array
 
-__all__ = ["Activated", "Block", "Blocks", "Cell", "Flat", "Joined", "Linear", "Made", "Pair", "Part", "Sum", "Window"]
+__all__ = ["Activated", "Block", "Blocks", "Cell", "Flat", "Joined", "Linear", "Pair", "Part", "Place", "Sum", "Window"]
 
 
 _MOST_NUMBERS = 2**25  # in one block

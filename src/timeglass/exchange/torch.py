@@ -78,7 +78,7 @@ def from_torch(
         raise OptionError(f"from_torch source: expected a torch module or a state dict, got {type(source).__name__}")
     if activation is not None:
         raise OptionError("from_torch activation: a module's nn.RNN has its own: leave it out, or give a state dict")
-    if hasattr(source, "to_sequential"):  # one that to_torch made
+    if type(source).__module__ == "timeglass.exchange.torch_network":  # one that to_torch made
         return _back(source, steps, sequences, activations, order)
     name = f"from_torch: {type(source).__name__}"
     model = _network(name, module_pieces(source, order), steps, sequences, activations)

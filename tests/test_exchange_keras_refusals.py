@@ -46,7 +46,7 @@ def live_cases() -> dict[str, tuple[Any, str]]:
         "state": (keras.Model(window, state[1]), "used twice or gives several outputs"),
         "outputs": (keras.Model(window, [shared(window), window]), "output_layers: expected one"),
         "drops": (keras.Model(window, layers.Dropout(0.5)(window, training=True)), "is called with training=True"),
-        "start": (keras.Model(window, layers.GRU(2)(window, initial_state=vector)), "reads one|initial_state"),
+        "start": (keras.Model(window, layers.GRU(2)(window, initial_state=vector)), "is called with 'initial_state'"),
         "branch": (keras.Model(window, layers.Add()([vector, layers.GRU(2)(window)])), "only as a LinearSkip"),
         "concatenated": (keras.Model(window, layers.Concatenate()([window, window])), "no 'keras.layers.Concatenate'"),
         "sliced": (keras.Model(window, layers.GRU(2)(here)), "GetItem"),

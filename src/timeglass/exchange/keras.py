@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -58,6 +59,9 @@ def from_keras(
     A file is read by Timeglass itself: Keras is neither needed nor run, and no code in the file is. Raises `DataError`
     for a file that is damaged, too large or holds what Timeglass lacks, with its part and the layer; `OptionError` for
     such a model. Weights are taken bit for bit.
+
+    >>> model = from_keras("forecaster.keras")  # doctest: +SKIP
+    >>> model.trace(windows)["lstm.forget[t=3]"]  # doctest: +SKIP
     """
     given = _file(source) if isinstance(source, str | PathLike) else _model(source)
     chain = chain_of(given.written, given.place)
@@ -152,7 +156,8 @@ def _model(source: Any) -> _Source:
     if not str(keras.__version__).startswith("3."):
         raise place.refuse(f"is of Keras {keras.__version__}: expected Keras 3")
     try:
-        written = json.loads(json.dumps(keras.saving.serialize_keras_object(source)))
+        with warnings.catch_warnings(action="ignore"):  # of what would be unsafe to load, which nobody does
+            written = json.loads(json.dumps(keras.saving.serialize_keras_object(source)))
     except (TypeError, ValueError, NotImplementedError) as error:
         raise place.refuse(f"Keras cannot write it down: {error}") from None
     return _Source(place, place, written, lambda _: _model_reader(source, keras.ops.convert_to_numpy))
@@ -180,6 +185,8 @@ def to_keras(model: Sequential, *, network: int = 0) -> Any:
     A `keras.Sequential`, or with a LinearSkip a functional model. It is not compiled: optimiser, loss and L2 are for
     `compile` to say. Layers named by Timeglass keep those names too. An `EngineError` says how to get Keras where it
     is missing; `OptionError` names a layer whose name Keras does not take.
+
+    >>> to_keras(model).save("forecaster.keras")  # doctest: +SKIP
     """
     architecture = model.architecture
     if not 0 <= whole("to_keras network", network, 0) < model.networks:

@@ -127,7 +127,11 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Place) -> by
 
 
 def read_json(text: bytes, place: Place) -> Any:
-    """The value; no deeper than its bound, no name twice in one object, no number that is not finite."""
+    """The value; no deeper than its bound, no name twice in one object, no number that is not finite.
+
+    >>> read_json(b'{"units": 3}', Place("a.keras"))
+    {'units': 3}
+    """
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)

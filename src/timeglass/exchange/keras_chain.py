@@ -140,7 +140,7 @@ def _functional(graph: Graph, groups: dict[str, str]) -> Iterator[Step]:
             yield Step(skip, dense.name, groups[dense.name], dense.place)
             continue
         layer = own_layer(given, masked=mask is not None)
-        graph.check_arguments(given, mask if isinstance(layer, Recurrent | Bidirectional) else None)
+        graph.check_mask(given, mask if isinstance(layer, Recurrent | Bidirectional) else None)
         if isinstance(layer, Masking):
             mask = (graph.only_input(given), layer.mask_value)
         elif not _gives_sequence(layer):

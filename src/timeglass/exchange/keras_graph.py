@@ -43,6 +43,7 @@ class Graph:
             found.append(given)
             if not given.known and not is_add(given):
                 raise given.refuse()
+            self._check_named(given)
             name = self._chain_input(given) if is_add(given) else self.only_input(given)
         for given in reversed(found):
             for mask in self._tensors(self._call(given)[1].get("mask")):
@@ -86,13 +87,16 @@ class Graph:
             raise given.place.refuse("expected it to read one layer and nothing else")
         return names[0]
 
-    def check_arguments(self, given: KerasObject, mask: Mask | None) -> None:
-        """Refuses a call with arguments that change the forecast, or with another mask than a chain's."""
+    def _check_named(self, given: KerasObject) -> None:
+        """Refuses a call with arguments that change the forecast."""
         for key, value in self._call(given)[1].items():
             if key == "training" and value:
                 raise given.place.refuse(f"is called with training={value}: a forecast here is made without dropout")
             if key not in ("mask", "training") and value is not None:
                 raise given.place.refuse(f"is called with {quoted(key)}, which a chain of layers does not have")
+
+    def check_mask(self, given: KerasObject, mask: Mask | None) -> None:
+        """Refuses a call with another mask than a chain's."""
         masks = self._tensors(self._call(given)[1].get("mask"))
         if [self._mask(name) for name in masks] != ([] if mask is None else [mask]):
             raise given.place.refuse("its mask is not that of the Masking layer below it, as in a chain of layers")
@@ -158,7 +162,8 @@ class Graph:
             raise dense.place.refuse("a LinearSkip has no activation: expected linear")
         flatten = self._find(self.only_input(dense))
         for part in (given, dense, flatten):
-            self.check_arguments(part, None)
+            self._check_named(part)
+            self.check_mask(part, None)
         if flatten.config.get("data_format") not in (None, "channels_last"):
             raise flatten.place.refuse("data_format: expected channels_last, step after step")
         return dense, self._steps_read(flatten)
@@ -187,9 +192,9 @@ def _is_operation(given: KerasObject, kind: str) -> bool:
 def _end(written: Any, place: Place) -> str:
     """The name of a model's only input or output: [name, 0, 0], or a list of one of these."""
     one = written[0] if isinstance(written, list) and len(written) == 1 else written
-    if not isinstance(one, list) or len(one) != 3 or not isinstance(one[0], str) or one[1:] != [0, 0]:
+    if not isinstance(one, list) or len(one) != 3 or not isinstance(one[0], str):
         raise place.refuse("expected one, a chain's; a model with several cannot be taken")
-    return one[0]
+    return _once(one, place)
 
 
 def _tensor(value: Any, place: Place) -> str | None:
@@ -200,9 +205,15 @@ def _tensor(value: Any, place: Place) -> str | None:
     history = config.get("keras_history") if isinstance(config, dict) else None
     if not isinstance(history, list) or len(history) != 3 or not isinstance(history[0], str):
         raise place.refuse("a keras_history is not written as Keras 3 writes it")
+    return _once(history, place)
+
+
+def _once(history: list[Any], place: Place) -> str:
+    """The name of [name, call, output], of the only call's only output."""
+    name: str = history[0]
     if history[1:] != [0, 0]:
-        raise place.refuse(f"{quoted(history[0])} is used twice or gives several outputs: expected a chain of layers")
-    return history[0]
+        raise place.refuse(f"layer {quoted(name)} is used twice or gives several outputs: expected a chain of layers")
+    return name
 
 
 def _last_steps(key: list[Any], time_steps: int | None, place: Place) -> int | None:

@@ -126,6 +126,7 @@ def test_a_file_cut_anywhere_is_refused(refusal):
         assert refusal(whole[:end])
     assert refusal(whole[:-1]) == "its end is not that of an archive: cut short, or something was put behind it"
     assert refusal(whole + b"x") == refusal(whole[:-1])
+    assert refusal(whole[:-2] + b"\1\0") == refusal(whole[:-1])  # a comment that is not there
 
 
 def test_flipped_bits_are_refused_by_the_checksums(refusal):

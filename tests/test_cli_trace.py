@@ -84,8 +84,8 @@ def test_what_the_kernel_recorded(timeglass, tmp_path):
 def test_json_alone_stands_on_standard_output(timeglass, tmp_path):
     model = saved(tmp_path, scaler=False)
     done = timeglass(
-        "trace", "model.json", "--input", "0.1,0.2,-3e-1,0.4", "--target", "0.5", "--backward", "--json", "--xlsx", "a.xlsx",
-        "--svg", "a.svg",
+        "trace", "model.json", "--input", "0.1,0.2,-3e-1,0.4", "--target", "0.5", "--backward", "--json",
+        "--xlsx", "a.xlsx", "--svg", "a.svg",
     )  # fmt: skip
     found = json.loads(done.stdout)
     trace = model.trace([[[0.1], [0.2], [-0.3], [0.4]]], [0.5])
@@ -124,14 +124,14 @@ def test_the_terminals_width_is_kept(timeglass, tmp_path, monkeypatch):
         (["--input", "1,2,x,4"], "--input: 'x' is not a finite number: write them like 1,2.5,-3"),
         (["--input", "1,2,nan,4"], "--input: 'nan' is not a finite number: write them like 1,2.5,-3"),
         (["--input", "1,2,3,4", "--date", "2020-01"], "--input gives the window itself: leave out --date and --data"),
-        (["--input", "1,2,3,4", "--backward"], "--backward: what came after the window is not known: give it with --target"),
+        (["--input", "1,2,3,4", "--backward"], "--backward: what came after the window is not known: give it"),
         (["--input", "1,2,3,4", "--target", "1,2"], "--target: 2 targets given, but the network's loss compares 1"),
         (["--input", "1,2,3,4", "--network", "2"], "--network: expected 0 to 1, got 2"),
         (["--input", "1,2,3,4", "--layer", "gru"], "layer gru: this network has simple_rnn, dense"),
         (["--input", "1,2,3,4", "--step", "5"], "step 5: expected a time step from 1 to 4"),
-        (["--input", "1,2,3,4", "--unit", "2"], "unit 2: simple_rnn and dense has units 0 to 1"),
+        (["--input", "1,2,3,4", "--unit", "2"], "unit 2: simple_rnn and dense have units 0 to 1"),
         (["--input", "1,2,3,4", "--engine", "keras"], "--engine keras: expected numpy or lanes"),
-        (["--data", "series.csv", "--date", "2020-03"], "with 4 rows before it: choose 2020-05 to 2021-09, written like"),
+        (["--data", "series.csv", "--date", "2020-03"], "with 4 rows before it: choose 2020-05 to 2021-09, written"),
         (["--data", "nothing.csv"], "no file nothing.csv"),
         (["--input", "1,2,3,4", "--xlsx", "no/such/a.xlsx"], "no/such"),
     ],

@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 import timeglass
+from timeglass.show.unrolled_svg import unrolled_svg
+from timeglass.trace.unrolled import unrolled
+from timeglass.tutorial.walk import WINDOW, network
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,6 +31,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(timeglass.__path__, "timeglass.
         ("docs/how-a-recurrent-network-computes.md", 3),
         ("docs/how-a-recurrent-network-learns.md", 5),
         ("docs/model-files.md", 3),
+        ("docs/opening-a-forecast.md", 8),
     ],
 )
 def test_the_pages_python_prints_what_it_says(page: str, count: int) -> None:
@@ -72,3 +76,8 @@ def test_paths_named_in_the_pages_exist(page: Path) -> None:
     roots = "csrc|docs|tests|tools|benchmarks|examples|src"
     paths = re.findall(rf"`((?:{roots})/[\w./*]+)`", text) + re.findall(rf" ((?:{roots})/\w[\w./]+\.\w+)", text)
     assert [path for path in paths if not list(ROOT.glob(path))] == []
+
+
+def test_the_drawing_in_the_documents_is_what_is_drawn_today() -> None:
+    drawn = (ROOT / "docs" / "unrolled.svg").read_text(encoding="utf-8")
+    assert drawn == unrolled_svg(unrolled(network("tanh").trace([[[value] for value in WINDOW]])))

@@ -1,4 +1,4 @@
-"""Draws docs/forecast.png, the README's picture: the sunspots forecast beside one opened cell.
+"""Draws docs/forecast.png, the README's picture: the sunspots forecast beside one opened cell; and docs/unrolled.svg.
 
 Run from the root of the repository: python tools/draw_readme.py
 """
@@ -11,10 +11,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from timeglass.explain.equations import Call, Equation, Product, Sum
+from timeglass.show.unrolled_svg import unrolled_svg
+from timeglass.trace.unrolled import unrolled
 from timeglass.tutorial import JobOptions, JobResult, plan_job, run_job
+from timeglass.tutorial.walk import WINDOW, network
 
-TARGET = Path(__file__).parents[1] / "docs" / "forecast.png"
+DOCS = Path(__file__).parents[1] / "docs"
+TARGET = DOCS / "forecast.png"
 BLUE, RED = "#1769aa", "#d62728"
+
+
+def unrolled_network() -> str:
+    """The tutorial's network with tanh, over its window, as SVG."""
+    return unrolled_svg(unrolled(network("tanh").trace([[[value] for value in WINDOW]])))
 
 
 def cell_lines(result: JobResult) -> list[str]:
@@ -61,7 +70,8 @@ def main() -> None:
     right.set_title(f"Opened: the forecast of network {result.proved[0]} for {p.at[-1]}", loc="left")
     right.text(0, 0.97, "\n".join(cell_lines(result)), family="monospace", fontsize=9.5, va="top", linespacing=1.35)
     figure.savefig(TARGET, dpi=90)
-    print(f"{TARGET.name} drawn")
+    (DOCS / "unrolled.svg").write_text(unrolled_network(), encoding="utf-8")
+    print(f"{TARGET.name} and unrolled.svg drawn")
 
 
 if __name__ == "__main__":

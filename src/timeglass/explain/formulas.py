@@ -51,7 +51,8 @@ def check_places(trace: Trace, layer: str | None, window: int, step: int | None,
 def _check_unit(trace: Trace, layer: str | None, unit: int) -> None:
     units = {node.name: node.units for node in trace.architecture.layers if layer in (None, node.name)}
     if not 0 <= unit < max(units.values()):
-        raise OptionError(f"unit {unit}: {' and '.join(units)} has units 0 to {max(units.values()) - 1}")
+        verb = "has" if len(units) == 1 else "have"
+        raise OptionError(f"unit {unit}: {' and '.join(units)} {verb} units 0 to {max(units.values()) - 1}")
 
 
 @dataclass(frozen=True)

@@ -168,13 +168,13 @@ def test_the_file_beside_is_not_opened(path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("[", "its list of layers is damaged"),
-        ("[" * 100_000, "its list of layers is damaged"),
-        ("3", "its list of layers is damaged"),
-        ("[3]", "its list of layers is damaged"),
-        ('[{"layer_type": "Lambda", "function": "os.system"}]', "names a layer 'Lambda': expected one of"),
-        ('[{"layer_type": "GRU"}]', "its GRU has other arguments than this version's"),
-        (" " * 10**6 + "[]", "characters, at most 1,000,000 are read"),
+        ("[", "its layers: truncated: its JSON breaks off"),
+        ("[" * 100_000, "its layers: its JSON is nested more than 16 deep"),
+        ("3", "its layers: expected a list of at most 1,000 layers"),
+        ("[3]", "layer 0: expected the class SimpleRNN, GRU, LSTM,"),
+        ('[{"class": "Lambda", "function": "os.system"}]', "LinearSkip, got 'Lambda'"),
+        ('[{"class": "GRU"}]', "layer 0: the key 'units' is missing"),
+        (" " * 2**24 + "[]", "its JSON has 16,777,218 bytes, at most 16,777,216 are read"),
     ],
 )
 def test_lists_of_layers_that_are_refused(words: str, said: str, path: Path) -> None:
@@ -187,9 +187,9 @@ def test_lists_of_layers_that_are_refused(words: str, said: str, path: Path) -> 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"units": 3', '"units": -3', "GRU units: expected a whole number"),
-        ('"name": null', '"name": "\\u001b[31m"', "cannot be shown"),
-        ('"activation": "tanh"', '"activation": "__import__"', "GRU activation: expected one of"),
+        ('"units":3', '"units":-3', "GRU units: expected a whole number"),
+        ('"name":null', '"name":3', "GRU name: expected a text that is not empty, got 3"),
+        ('"activation":"tanh"', '"activation":"__import__"', "GRU activation: expected one of"),
     ],
 )
 def test_arguments_that_are_refused(old: str, new: str, said: str, path: Path) -> None:

@@ -55,6 +55,11 @@ def more_layers(count: int) -> Change:
     return lambda config: config["config"]["layers"].extend([{}] * count)
 
 
+def twin(config: dict[str, Any]) -> None:
+    """Two layers of one name, of which nobody reads the second."""
+    config["config"]["layers"].append(layer(config, "dense"))
+
+
 def own_class(config: dict[str, Any]) -> None:
     config.update(class_name="MyModel", module="mine", registered_name="MyModel")
 
@@ -128,6 +133,7 @@ MODELS = [
     (model(output_layers=[["add", 0, 0], ["dense", 0, 0]]), "output_layers: expected one, a chain's"),
     (model(output_layers=["dense", 0, 0]), "is not on the one way from input to output"),
     (model(output_layers=["nowhere", 0, 0]), "there is no layer 'nowhere', which another one reads"),
+    (twin, "layer 'dense' (Dense): two layers have this name"),
     (more_layers(100), "layers, at most 100 are taken"),
     (reads("dense", "add"), "is used twice: Timeglass has chains of layers"),
     (reads("dense", "dense"), "is used twice: Timeglass has chains of layers"),
@@ -151,6 +157,22 @@ def test_the_layer_and_the_argument_are_named(tmp_path, name, change, words):
 @pytest.mark.parametrize(("change", "words"), MODELS)
 def test_what_is_wrong_with_the_model_is_named(tmp_path, change, words):
     assert words in message(change, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (set_("lstm_3", "units", 10**5), "bytes, the configuration describes 40,003,2"),
+        (set_("lstm_3", "units", 10**30), "the configuration describes 4,0"),
+        (set_("lstm_3", "units", 3), "/layers/lstm/cell/vars/0: has shape (6, 8), the configuration describes (6, 12)"),
+        (set_("dense", "use_bias", False), "/layers/dense/vars holds 2 arrays, the configuration describes 1"),
+        (set_("simple_rnn_3", "use_bias", True), "/layers/simple_rnn/cell/vars holds 2 arrays, the configuration"),
+    ],
+)
+def test_a_configuration_of_other_weights_is_refused_before_any_are_read(tmp_path, change, words):
+    said = refusal_of(bent(change), tmp_path / "m.keras")
+    assert said.startswith("model.weights.h5: ")
+    assert words in said
 
 
 def test_what_no_forecast_depends_on_is_taken(tmp_path):

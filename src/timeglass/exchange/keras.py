@@ -23,6 +23,7 @@ from timeglass.model.sequential import Sequential
 from timeglass.network.architecture import Architecture
 from timeglass.network.layers import Dropout, Input, Recurrent
 from timeglass.network.nodes import PlacedLayer
+from timeglass.network.weight_names import KERAS_NAMES
 from timeglass.train.keras_network import keras_network
 from timeglass.types import Floats
 from timeglass.words import quoted
@@ -41,9 +42,6 @@ class _Source:
     weights_place: Place
     written: Any
     reader: Callable[[Architecture], _Read]
-
-
-_KERAS_NAMES = {"wx": "kernel", "wh": "recurrent_kernel", "bh": "bias", "wy": "kernel", "by": "bias"}
 
 
 def from_keras(
@@ -112,7 +110,7 @@ def _weights(architecture: Architecture, chain: Chain, source: _Source) -> list[
         for name, array in found[-1].items():
             if not np.isfinite(array).all():
                 place = source.weights_place.at(f"layer {quoted(node.name)}")
-                raise place.refuse(f"its {_KERAS_NAMES[name]} holds values that are not finite")
+                raise place.refuse(f"its {KERAS_NAMES[name]} holds values that are not finite")
     return found
 
 

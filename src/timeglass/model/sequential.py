@@ -83,7 +83,9 @@ class Sequential:
         if layers is not None and not isinstance(layers, Iterable):
             raise OptionError(f"Sequential layers: expected a list, got {layers!r}: put it in brackets")
         for layer in layers or ():
-            self.add(layer)
+            self._take(layer)
+        if self._input and self._layers:
+            self.build(self._input)  # once, since large networks take long to draw their weights
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and other processes, which choose the engine anew: a loaded library cannot be sent."""

@@ -130,6 +130,7 @@ def test_a_mistyped_variable_is_never_passed_over(tmp_path: Path, variable: str,
     assert done.stderr.startswith(f"timeglass: {variable}")
 
 
+@pytest.mark.slow
 def test_keras_runs_as_its_extra_installs_it(tmp_path: Path) -> None:
     pytest.importorskip("keras", reason="Keras is not installed: pip install 'timeglass[keras]'")
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}

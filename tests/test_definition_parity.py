@@ -180,6 +180,7 @@ class _Keras:
         return np.asarray(forecasts), np.concatenate([np.ravel(array) for array in gradient])
 
 
+@pytest.mark.slow
 @live_keras
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 @pytest.mark.parametrize("network", PARITY.values(), ids=PARITY.keys())

@@ -88,6 +88,7 @@ def there_and_back(network: Network, path: Path) -> tuple[Sequential, Any]:
     return model, made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("some", [FORECASTS[0::2], FORECASTS[1::2]], ids=range(2))
 def test_there_and_back_again_and_the_forecasts_there(some, tmp_path):
     for network in some:
@@ -95,6 +96,7 @@ def test_there_and_back_again_and_the_forecasts_there(some, tmp_path):
         assert_allclose(forecasts_of(made, x), model.predict(x), rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_networks_of_every_kind_there_and_back_again(tmp_path):
     for network in OTHERS:
         there_and_back(network, tmp_path / "m.keras")
@@ -132,6 +134,7 @@ def keras_models() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_models_as_keras_users_write_them(tmp_path):
     rng, models = np.random.default_rng(0), keras_models()
     for model in models.values():

@@ -138,6 +138,7 @@ def test_flipped_bits_are_refused_by_the_checksums(refusal):
         assert refusal(bytes(data)) == "damaged: Bad CRC-32 for file 'model.weights.h5'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["config.json", "model.weights.h5"])
 def test_changed_bytes_with_the_right_checksum_are_refused_or_harmless(part, tmp_path):
     rng, path, taken = random.Random(2), tmp_path / "m.keras", 0

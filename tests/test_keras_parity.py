@@ -100,6 +100,7 @@ def test_forecasts_of_a_hundred_random_networks_are_the_recorded_ones(engine):
         check_forecasts(model.predict(network.windows(record_keras.WINDOWS_TO_PREDICT)), GOLDEN[name]["forecasts"])
 
 
+@pytest.mark.slow
 @live
 @pytest.mark.parametrize("names", TENS, ids=lambda names: f"{names[0]} to {names[-1].split()[1]}")
 def test_keras_still_forecasts_as_recorded_and_timeglass_as_keras(names):
@@ -204,6 +205,7 @@ def _two_fits(engine: str, name: str, count: int, **options: Any) -> tuple[Seque
     return model, [model.fit(x, y, batch_size=4, verbose=0, **options).history for _ in range(2)]
 
 
+@pytest.mark.slow
 @live
 @networks.needs_kernel
 @pytest.mark.parametrize(

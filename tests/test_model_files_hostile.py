@@ -55,6 +55,7 @@ def refusal(content: bytes, ending: str) -> str:
 # ---- damage
 
 
+@pytest.mark.slow
 @each_ending
 def test_ten_thousand_files_of_which_a_byte_or_more_has_changed(ending):
     """Each gives the very same model or a `DataError`: no other error, no other number."""

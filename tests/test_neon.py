@@ -160,6 +160,7 @@ def build(folder: Path) -> Path:
 WITH_FMA = [name for name in (networks.KERNEL.instruction_sets if networks.KERNEL else ()) if name != "baseline"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which(COMPILER) is None or shutil.which(EMULATOR) is None,
     reason="no ARM compiler or emulator: apt-get install g++-aarch64-linux-gnu qemu-user-static",

@@ -167,6 +167,7 @@ def test_an_unknown_backend_is_not_needed_or_named(tmp_path):
         assert "MPLBACKEND" in check_refused(done, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_matplotlibrc_of_ones_own_changes_nothing(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "matplotlibrc").write_text("text.usetex: True\naxes.facecolor: black\n", encoding="utf-8")

@@ -90,6 +90,7 @@ def test_the_program_runs_with_timeglass(tmp_path: Path) -> None:
     check_program(EXAMPLE.read_text(encoding="utf-8"), tmp_path)
 
 
+@pytest.mark.slow
 def test_the_program_runs_with_keras_by_changing_import_lines_only(tmp_path: Path) -> None:
     pytest.importorskip("keras", reason="Keras is not installed: pip install 'timeglass[keras]'")
     ours = "from timeglass import Dense, Sequential, SimpleRNN\n"

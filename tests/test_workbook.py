@@ -130,6 +130,7 @@ def check_front(case: Changed, sheets: dict[str, Cells]) -> None:
         assert word == ("the same" if abs(now - own) < 1e-9 else "changed")
 
 
+@pytest.mark.slow
 @needs_libreoffice
 def test_libreoffice_computes_what_the_definition_does(tmp_path):
     networks = {name: network for name, network in CASES.items() if name != "wide"}

@@ -79,6 +79,7 @@ def test_texts_that_look_like_formulas_are_texts(tmp_path):
     assert {word for parts in outside for part in parts for word in re.findall(r"([A-Z]+)\(", part)} <= functions
 
 
+@pytest.mark.slow
 @needs_libreoffice
 def test_libreoffice_computes_across_sheets_of_any_name(tmp_path):
     names = ("=1+1", "SORT(x)", "it's", "R1C1", "größe €", '<b>&amp;"', "100%20", "a!b", "#REF!", "name, with; more")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from networks import NETWORKS, Network, task_of
 
-from timeglass import Dense, OptionError, Sequential, ShapeError, SimpleRNN
+from timeglass import GRU, LSTM, Dense, OptionError, Sequential, ShapeError, SimpleRNN
 from timeglass.cells.activations import ACTIVATIONS
 from timeglass.explain.attribution import attribute
 from timeglass.explain.equations import Call, Equation, Expression, Negative, Power, Product, Sum
@@ -307,6 +307,30 @@ def test_units_that_saturate_or_never_move():
     assert states.half_life == 0
     with pytest.raises(OptionError, match="layer dense: the recurrent layers of this network are simple_rnn"):
         layer_states(traced("tutorial"), "dense")
+
+
+@pytest.mark.parametrize("kind", [GRU, LSTM])
+def test_what_the_gates_of_a_layer_keep(kind):
+    """All weights 0 but the gates' biases: the gate that keeps is sigmoid(1.5) at every step, of every unit."""
+    gates = 3 if kind is GRU else 4
+    model = Sequential([kind(2, input_shape=(5, 1)), Dense(1)], seed=0)
+    wx, wh, bh, wy, by = (np.zeros_like(array) for array in model.get_weights())
+    bias = bh[0] if kind is GRU else bh
+    bias[:] = 1.5
+    wh[:, -2 * 2 :] = [[0.5, 0.0, 2.0, 0.0], [0.0, 0.25, 0.0, 1.0]]
+    model.set_weights([wx, 0 * wh, bh, wy, by])
+    states = layer_states(model.trace(np.ones((3, 5, 1))), kind.kind)
+    assert states.kept == pytest.approx(1 / (1 + math.exp(-1.5)))
+    assert states.half_life == pytest.approx(math.log(0.5) / math.log(states.kept))
+    model.set_weights([wx, wh, bh, wy, by])
+    states = layer_states(model.trace(np.ones((3, 5, 1))), kind.kind)
+    names = ("update", "reset", "candidate") if kind is GRU else ("input", "forget", "candidate", "output")
+    assert tuple(states.gates) == names
+    assert states.eigenvalues is None
+    assert states.gates[names[-1]].tolist() == [2.0, 1.0]
+    assert states.gates[names[-2]].tolist() == [0.5, 0.25]
+    assert states.spectral_radius == (2.0 if kind is GRU else 0.5)
+    assert len(names) == gates
 
 
 @pytest.mark.parametrize("name", ["tutorial", "gru", "lstm", "two ways", "skip", "lstm, sequences"])

@@ -4,13 +4,15 @@ recurrent weights and states say of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import inf, log, prod
 
 import numpy as np
 
 from timeglass.network import chain
-from timeglass.network.layers import SimpleRNN
+from timeglass.network.layers import GRU, LSTM
+from timeglass.network.weight_names import GATES
 from timeglass.show.memory import MemoryPicture, StatesPicture, memory_svg, states_svg
 from timeglass.show.svg import framed
 from timeglass.trace.trace import Trace
@@ -47,27 +49,34 @@ class LayerStates:
     """What a recurrent layer's weights and states say of its memory."""
 
     layer: str
-    eigenvalues: Array | None  # (H,) complex: of wh, largest first; None for gated layers, whose gates decide
+    eigenvalues: Array | None  # (H,) complex: of wh, largest first; None for gated layers, which have `gates`
     saturated: float  # share of all states beyond ± 0.98
     dead: tuple[int, ...]  # units that never move over these windows
+    gates: Mapping[str, Array] = field(default_factory=dict)  # (H,) each: of a gate's part of wh, by its name
+    kept: float | None = None  # of a gated layer: the share of its state that a step keeps, see `layer_states`
 
     @property
     def spectral_radius(self) -> float | None:
-        """The size of wh's largest eigenvalue."""
-        return None if self.eigenvalues is None else float(np.abs(self.eigenvalues[0]))
+        """The size of wh's largest eigenvalue; of a gated layer, of the candidate's part, which brings states back."""
+        found = self.eigenvalues if self.eigenvalues is not None else self.gates.get("candidate")
+        return None if found is None else float(np.abs(found[0]))
 
     @property
     def half_life(self) -> float | None:
-        """Steps after which a linear network with this wh has forgotten half of a state; infinite from radius 1 on."""
-        radius = self.spectral_radius
-        if radius is None or radius == 0:
-            return None if radius is None else 0.0
-        return inf if radius >= 1 else log(0.5) / log(radius)
+        """Steps after which half of a state is forgotten; infinite where nothing is.
+
+        By a linear network with this wh, or of a gated layer by what its gates let through.
+        """
+        share = self.spectral_radius if self.kept is None else self.kept
+        if share is None or share <= 0:
+            return None if share is None else 0.0
+        return inf if share >= 1 else log(0.5) / log(share)
 
     def picture(self) -> StatesPicture:
         """The eigenvalues and the other numbers: `states_svg` draws them."""
         values = None if self.eigenvalues is None else tuple(self.eigenvalues.tolist())
-        return StatesPicture(self.layer, values, self.half_life, self.saturated, self.dead)
+        gates = {gate: float(np.abs(found[0])) for gate, found in self.gates.items()}
+        return StatesPicture(self.layer, values, self.half_life, self.saturated, self.dead, gates, self.kept)
 
     def _repr_html_(self) -> str:
         return framed(states_svg(self.picture()))
@@ -97,15 +106,28 @@ def memory(trace: Trace) -> Memory:
 
 
 def layer_states(trace: Trace, layer: str) -> LayerStates:
-    """Of one recurrent layer of a trace."""
+    """Of one recurrent layer of a trace.
+
+    What a gated layer keeps of its state at a step is the geometric mean, over windows, steps and units, of its forget
+    gate (LSTM) or update gate (GRU): the share that is left of a number after many steps, step by step.
+    """
     index = trace.recurrent(layer)
-    node, weights = trace.architecture.layers[index], trace.weights[index]
-    eigenvalues = None
-    if isinstance(node.layer, SimpleRNN):
-        found = np.linalg.eigvals(weights["wh"]).astype(complex)
-        eigenvalues = found[np.argsort(-np.abs(found), kind="stable")]
+    node, wh = trace.architecture.layers[index], trace.weights[index]["wh"]
+    parts = np.split(wh, wh.shape[1] // len(wh), axis=1)
+    found = {gate: _eigenvalues(part) for gate, part in zip(GATES.get(node.layer.kind, ("",)), parts, strict=True)}
+    kept = None
+    if isinstance(node.layer, GRU | LSTM):
+        gate = trace[f"{layer}.{'forget' if isinstance(node.layer, LSTM) else 'update'}"]
+        kept = float(np.exp(np.log(np.maximum(gate, np.finfo(np.float64).tiny)).mean()))
     h = trace[f"{layer}.h"]
     still = np.ptp(h, axis=(0, 1)) == 0 if trace.windows * node.time_steps > 1 else np.zeros(node.units, dtype=bool)
     return LayerStates(
-        layer, eigenvalues, float((np.abs(h) > _SATURATED).mean()), tuple(np.flatnonzero(still).tolist())
-    )
+        layer, found.pop("", None), float((np.abs(h) > _SATURATED).mean()), tuple(np.flatnonzero(still).tolist()),
+        found, kept,
+    )  # fmt: skip
+
+
+def _eigenvalues(matrix: Array) -> Array:
+    """(H,) complex, largest first."""
+    found = np.linalg.eigvals(matrix).astype(complex)
+    return found[np.argsort(-np.abs(found), kind="stable")]

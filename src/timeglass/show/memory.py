@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import cos, isinf, pi, sin
 
 from timeglass.show.axes import Axis, across, upright
@@ -70,6 +71,8 @@ class StatesPicture:
     half_life: float | None  # steps
     saturated: float  # share of the states
     dead: tuple[int, ...]  # units
+    gates: Mapping[str, float] = field(default_factory=dict)  # of a gated layer: each gate's spectral radius
+    kept: float | None = None  # of a gated layer: the share of its state that a step keeps
 
     @property
     def radius(self) -> float | None:
@@ -79,12 +82,13 @@ class StatesPicture:
     def lines(self) -> list[str]:
         """The numbers in words."""
         found = []
-        if self.radius is None or self.half_life is None:
-            found.append("Its gates decide what it forgets: no eigenvalues stand for it.")
-        else:
-            kept = "never" if isinf(self.half_life) else f"after {number(self.half_life, 3)} steps"
-            found.append(f"Spectral radius of wh: {number(self.radius, 4)}")
-            found.append(f"Half of a state is forgotten: {kept} (linear layer)")
+        if self.half_life is not None:
+            when = "never" if isinf(self.half_life) else f"after {number(self.half_life, 3)} steps"
+            of = "linear layer" if self.kept is None else f"its gates keep {number(100 * self.kept, 3)} % at a step"
+            half = [f"Half of a state is forgotten: {when} ({of})"]
+            radii = [f"{gate} {number(radius, 4)}" for gate, radius in self.gates.items()]
+            radii = radii if self.radius is None else [number(self.radius, 4)]
+            found += [f"Spectral radius of wh: {', '.join(radii)}", *half]
         found.append(f"Saturated: {number(100 * self.saturated, 3)} % of the states are beyond ±0.98")
         few = ", ".join(map(str, self.dead[:12])) + (", …" if len(self.dead) > 12 else "")
         found.append(f"Dead units: {few}" if self.dead else "Dead units: none")

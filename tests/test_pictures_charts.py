@@ -215,7 +215,7 @@ def test_eigenvalues_stand_in_their_plane():
     states = LayerStates("rnn", np.array([1.2 + 0j, 0.5j, -0.5j]), 0.25, (0, 2))
     drawn = states.picture()
     assert drawn.lines() == [
-        "Spectral radius of wh: 1.2", "Half of a state is forgotten: never (linear layer)",
+        "Spectral radius of wh: 1.2", "Half-life of a state: none (were it linear)",
         "Saturated: 25 % of the states are beyond ±0.98", "Dead units: 0, 2",
     ]  # fmt: skip
     root = parsed(states_svg(drawn))

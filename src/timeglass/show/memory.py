@@ -83,9 +83,9 @@ class StatesPicture:
         """The numbers in words."""
         found = []
         if self.half_life is not None:
-            when = "never" if isinf(self.half_life) else f"after {number(self.half_life, 3)} steps"
-            of = "linear layer" if self.kept is None else f"its gates keep {number(100 * self.kept, 3)} % at a step"
-            half = [f"Half of a state is forgotten: {when} ({of})"]
+            steps = "none" if isinf(self.half_life) else f"{number(self.half_life, 3)} steps"
+            of = "were it linear" if self.kept is None else f"its gates keep {number(100 * self.kept, 3)} % at a step"
+            half = [f"Half-life of a state: {steps} ({of})"]
             radii = [f"{gate} {number(radius, 4)}" for gate, radius in self.gates.items()]
             radii = radii if self.radius is None else [number(self.radius, 4)]
             found += [f"Spectral radius of wh: {', '.join(radii)}", *half]

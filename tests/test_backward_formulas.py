@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from networks import NETWORKS, Network, dense, gru, task_of
+from networks import NETWORKS, Network, dense, gru, masking, task_of
 from test_trace import traced, tutorial, worked_out
 
 from timeglass import OptionError
@@ -58,6 +58,16 @@ def test_other_losses(name, sequences):
         assert abs(worked_out(one.right) - one.value) <= 1e-13 * max(1, abs(one.value)), one.text()
 
 
+@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "huber", "log_cosh"])
+def test_masked_sequences_share_the_loss_among_the_steps_that_count(name):
+    network = Network(4, 1, (masking(), gru(2, return_sequences=True), dense(1)))
+    task = task_of(network, count=3)
+    trace = record(network.architecture, network.weights()[0], task.x, task.y, loss_of(name))
+    for window in range(3):
+        for one in backward_formulas(trace, window=window):
+            assert abs(worked_out(one.right) - one.value) <= 1e-13 * max(1, abs(one.value)), one.text()
+
+
 def test_the_tutorials_way_back():
     model = tutorial()
     model.compile("sgd", "mse")
@@ -87,10 +97,13 @@ def test_the_tutorials_way_back():
 def test_powers_and_turned_signs_in_every_form():
     one = Equation("dz_update", 2, 0, Product((0.5, Sum((1.0, Negative(Power(-0.25)))))), 0.46875)
     assert one.text() == "dz_update2[0] = 0.5·(1 − (−0.25)²) = 0.46875"
-    assert one.latex() == r"\mathrm{dz update}_{2,0} = 0.5 \cdot (1 - (-0.25)^{2}) = 0.46875"
+    assert one.latex() == r"\mathrm{dz\_update}_{2,0} = 0.5 \cdot (1 - (-0.25)^{2}) = 0.46875"
     assert one.html() == (
         "<var>dz_update</var><sub>2,0</sub> = 0.5 · (1 − (−0.25)<sup>2</sup>) = <b>0.46875</b>"
     )  # fmt: skip
+    small = Equation("dz", 1, 0, Sum((1.0, Negative(Power(3e-6)))), 1.0)
+    assert small.text() == "dz1[0] = 1 − (3e−06)² = 1"
+    assert small.latex() == r"\mathrm{dz}_{1,0} = 1 - (3 \cdot 10^{-6})^{2} = 1"
     assert Equation("dwh", None, (1, 0), 0.0, 0.0).name == "dwh[1,0]"
     assert slope("linear", 0.1, 0.1) is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from live import live_keras
 from networks import needs_kernel
 
 import timeglass as tg
+from timeglass.cells import simple_rnn
+from timeglass.cells.recurrent import Cell
 from timeglass.explain import proof, series_proof
 from timeglass.prepare.scale import MinMaxScaler
 
@@ -121,6 +124,10 @@ def test_the_terminals_width_is_kept(timeglass, tmp_path, monkeypatch):
     ("arguments", "words"),
     [
         (["--input", "1,2"], "--input: 2 numbers given, but the model's window has 4 (4 steps)"),
+        (["--input", "1,2,3_0,4"], "--input: '3_0' is not a finite number"),
+        (["--input", "1,2,3,4", "--json", "--step", "1"], "--json gives the whole trace: leave out --formulas,"),
+        (["--input", "1,2,3,4", "--output", "1"], "output 1: the network has outputs 0 to 0"),
+        (["--input", "1,2,3,4", "--svg", ""], "--svg : expected the name of a file"),
         (["--input", "1,2,x,4"], "--input: 'x' is not a finite number: write them like 1,2.5,-3"),
         (["--input", "1,2,nan,4"], "--input: 'nan' is not a finite number: write them like 1,2.5,-3"),
         (["--input", "1,2,3,4", "--date", "2020-01"], "--input gives the window itself: leave out --date and --data"),
@@ -226,7 +233,7 @@ def test_keras_is_among_the_ways_where_it_is_installed(timeglass, tmp_path, seri
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--by", "torch"], "prove ways: expected some of lanes, numpy, keras, definition, plain, got 'torch'"),
+        (["--by", "torch"], "prove ways: expected some of lanes, numpy, keras, definition, got 'torch'"),
         (["--tolerance", "-1"], "--tolerance -1: expected a number of at least 0"),
         (["--tolerance", "nan"], "--tolerance nan: expected a number of at least 0"),
     ],
@@ -245,3 +252,67 @@ def test_too_short_a_series(timeglass, tmp_path):
         done = timeglass(*command)
         assert done.returncode == 2
         assert "2 rows, but the model's window has 4: give more rows" in done.stderr
+
+
+def test_a_wrong_gradient_ends_with_one(timeglass, tmp_path, monkeypatch):
+    saved(tmp_path)
+    given = ["trace", "model.json", "--input", "12,15,20,25", "--target", "22", "--backward"]
+    assert timeglass(*given).returncode == 0
+    right = simple_rnn.CELL.step_backward
+
+    def wrong(*arguments):
+        dx, d, dw = right(*arguments)
+        return dx, {"h": 1.01 * d["h"]}, dw
+
+    monkeypatch.setattr(simple_rnn, "CELL", Cell(("h",), simple_rnn.step, wrong))
+    done = timeglass(*given)
+    assert done.returncode == 1
+    assert "WRONG: simple_rnn.dwx" in done.stdout
+
+
+def test_nothing_is_written_where_a_place_is_wrong(timeglass, tmp_path):
+    saved(tmp_path)
+    done = timeglass("trace", "model.json", "--input", "1,2,3,4", "--xlsx", "a.xlsx", "--svg", "no/a.svg")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--svg no/a.svg: there is no folder no: make it first" in done.stderr
+    assert not (tmp_path / "a.xlsx").exists()
+    done = timeglass("sunspots", "--no-plot", "--save", "model.txt")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--save model.txt: expected a name that ends in .safetensors or .json" in done.stderr
+
+
+def test_a_network_of_means_and_deviations(timeglass, tmp_path):
+    model = tg.Sequential([tg.SimpleRNN(2, input_shape=(STEPS, 1)), tg.Dense(2)], seed=3)
+    model.compile("adam", tg.GaussianLikelihood())
+    model.save(tmp_path / "model.json", MinMaxScaler(10.0, 30.0))
+    mean, log = model.predict([[[0.1], [0.25], [0.5], [0.75]]])[0].astype(float)
+    lines = timeglass("trace", "model.json", "--input", "12,15,20,25").stdout.splitlines()
+    line = next(line for line in lines if line.startswith("Forecast"))
+    numbers = [float(found.replace("−", "-")) for found in re.findall(r"[−\d][\d.e−]*", line)]
+    assert numbers == pytest.approx([10 + 20 * mean, 20 * math.exp(log / 2), mean, log], rel=1e-4)
+
+
+def test_sequences_stand_step_by_step_and_a_date_is_no_target_of_theirs(timeglass, tmp_path, series):
+    layers = [tg.GRU(2, return_sequences=True, input_shape=(STEPS, 1)), tg.Dense(1)]
+    saved(tmp_path, layers=layers, networks=1)
+    done = timeglass("trace", "model.json", "--data", "series.csv", "--date", "2020-08")
+    assert done.returncode == 0
+    assert ", step by step\n" in done.stdout
+    assert "  output 3: the forecast is " in done.stdout
+    assert "  output 1: " in timeglass("trace", "model.json", "--data", "series.csv", "--output", "1").stdout
+
+
+def test_what_is_not_finite_and_names_that_would_move_the_cursor(timeglass, tmp_path):
+    twelve = ",".join(["20"] * 12)
+    layers = [tg.SimpleRNN(1, "linear", input_shape=(12, 1), name="a\u202eb\x1b[31m"), tg.Dense(1)]
+    model = saved(tmp_path, layers=layers, networks=1)
+    done = timeglass("trace", "model.json", "--input", twelve)
+    assert "a\\u202eb\\x1b[31m, its states:" in done.stdout
+    assert not set(done.stdout) & {"\x1b", "\u202e"}
+    model.weight_rows = np.full_like(model.weight_rows, 3e38)
+    model.save(tmp_path / "model.json")
+    for more in ([], ["--json"], ["--target", "1", "--backward"]):
+        done = timeglass("trace", "model.json", "--input", twelve, *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is not finite: scale the data to about -1 … 1, or train the network anew" in done.stderr
+        assert done.stderr.count("\n") == 1

@@ -46,9 +46,7 @@ def test_a_corrupted_weight_or_forecast_fails_the_table():
     assert failed.lines()[-1] == "the proof FAILS"
     wrong["definition"][0, 3] = np.nan
     assert not Table(wrong).holds
-    with pytest.raises(
-        OptionError, match="prove ways: expected some of lanes, numpy, keras, definition, plain, got 'x'"
-    ):
+    with pytest.raises(OptionError, match="prove ways: expected some of lanes, numpy, keras, definition, got 'x'"):
         prove(model, network.windows(5), ["x"])
 
 
@@ -96,3 +94,32 @@ def test_a_corrupted_buffer_of_the_kernel_fails_the_proof(monkeypatch, wrong):
     assert table.differences["lanes"] < 1e-6, "the forecast itself is right"
     assert table.lines()[-2].startswith("  simple_rnn.h ")
     assert table.lines()[-2].endswith("FAILS")
+
+
+@needs_kernel
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_is_no_number_fails_whichever_network_it_is_of(monkeypatch, order):
+    """max() passes over a NaN that does not stand first."""
+    true_record = kernel_record.record
+    calls = []
+
+    def corrupted(*given):
+        found = true_record(*given)
+        calls.append(found)
+        if len(calls) - 1 == order[0]:
+            found.array(0, "h", 13, 3)[0, 3, 1] = np.nan
+        return found
+
+    monkeypatch.setattr(kernel_record, "record", corrupted)
+    model = NETWORKS["tutorial"].sequential(seed=1, networks=2)
+    table = prove(model, NETWORKS["tutorial"].windows(2), ["lanes"])
+    assert not table.holds
+    assert np.isnan(table.recorded["simple_rnn.h"])
+
+
+def test_a_proof_of_nothing_is_none():
+    model = NETWORKS["tutorial"].sequential(seed=1)
+    with pytest.raises(OptionError, match="got none: nothing would be compared"):
+        prove(model, NETWORKS["tutorial"].windows(2), [])
+    assert not Table({"plain": np.zeros((1, 2, 1))}).holds
+    assert prove(model, NETWORKS["tutorial"].windows(2), "definition").holds

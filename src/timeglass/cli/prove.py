@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from timeglass.errors import OptionError
+from timeglass.words import printable
 
 __all__ = ["prove"]
 
@@ -17,7 +18,7 @@ _BAR = "proving: {percentage:3.0f}% |{bar}| {remaining} left"
 
 @click.command()
 @click.argument("model", metavar="MODEL")
-@click.argument("data", metavar="DATA", required=False)
+@click.argument("data", metavar="[DATA]", required=False)
 @click.option("--by", "ways", metavar="WAYS", help="Some of lanes,numpy,keras,definition. "
               "[default: lanes, definition and, where it is installed, keras]")  # fmt: skip
 @click.option("--tolerance", type=float, metavar="SIZE", help="Largest difference that holds. [default: 2e-06]")
@@ -63,7 +64,7 @@ def prove(
         click.echo(json.dumps(_json(table), allow_nan=False))
     else:
         for line in table.lines():
-            click.echo(line)
+            click.echo(printable(line))
     if not table.holds:
         raise SystemExit(1)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from timeglass.files import check_folder
+from timeglass.model.saving import check_place
 from timeglass.show.picture import draw_forecast, require_matplotlib
 from timeglass.show.terminal import plot_lines
 from timeglass.tutorial.job import JobOptions, JobResult, plan_job, run_job
@@ -80,6 +81,8 @@ def sunspots(
     folder = Path(out)
     if plot:
         require_matplotlib()
+    if save is not None:
+        check_place("--save", save)
     plan = plan_job(options, data, private=allow_private_address)
     if plot:
         check_folder("--out", folder)

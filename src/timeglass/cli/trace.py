@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from timeglass.errors import InputError, OptionError
-from timeglass.words import quoted
+from timeglass.files import check_folder
+from timeglass.words import printable, quoted
 
 if TYPE_CHECKING:
     from timeglass.explain.opened import Opened
@@ -26,7 +28,7 @@ def _numbers(option: str, text: str) -> list[float]:
     found = []
     for part in text.split(","):
         try:
-            value = float(part)
+            value = float(part) if "_" not in part else float("nan")  # Python takes 1_2 for 12
         except ValueError:
             value = float("nan")
         if not -float("inf") < value < float("inf"):
@@ -37,7 +39,7 @@ def _numbers(option: str, text: str) -> list[float]:
 
 def _opened(model: str, given: str | None, date: str | None, data: str | None, target: str | None, rest: Any) -> Opened:
     """The forecast of the numbers given, or of a date of a series."""
-    from timeglass.explain.opened import open_forecast
+    from timeglass.explain.opened import one_target, open_forecast
     from timeglass.model.saving import load_model
     from timeglass.prepare.chosen import window_before
     from timeglass.series.bundled import SUNSPOTS
@@ -56,8 +58,9 @@ def _opened(model: str, given: str | None, date: str | None, data: str | None, t
     if loaded.architecture.features != 1:
         raise OptionError(f"--date: the model's windows have {loaded.architecture.features} features: use --input")
     series = read_series(str(SUNSPOTS) if data is None else data, private=private)
+    series = replace(series, source="the sunspots") if data is None else series
     chosen = window_before(series, loaded.architecture.time_steps, date)
-    if actual is None and chosen.actual is not None:
+    if actual is None and chosen.actual is not None and one_target(loaded):
         actual = [chosen.actual]
     try:
         return open_forecast(
@@ -77,10 +80,23 @@ def _as_options(error: InputError) -> str:
     return f"--target: {text}" if "targets given" in text else text
 
 
+def _check_files(files: dict[str, str | None]) -> None:
+    """Before any work: what cannot be written."""
+    for option, name in files.items():
+        if name is None:
+            continue
+        place = Path(name)
+        if not name or place.is_dir():
+            raise OptionError(f"{option} {name}: expected the name of a file")
+        if not place.parent.is_dir():
+            raise OptionError(f"{option} {name}: there is no folder {place.parent}: make it first")
+        check_folder(option, place.parent)
+
+
 def _write(opened: Opened, xlsx: str | None, svg: str | None) -> Iterable[str]:
     """The files that were asked for, and a line for each."""
     if xlsx is not None:
-        opened.trace.to_xlsx(Path(xlsx), scaler=opened.model.scaler)
+        opened.trace.to_xlsx(Path(xlsx), scaler=opened.scaler)
         yield f"Written   {xlsx}"
     if svg is not None:
         from timeglass.show.svg import save_svg
@@ -119,6 +135,9 @@ def _json(opened: Opened) -> dict[str, Any]:
 @click.option("--layer", metavar="NAME", help="Equations and states of this layer alone.")
 @click.option("--step", type=int, metavar="T", help="Equations of this step alone, from 1 on.")
 @click.option("--unit", type=int, metavar="J", help="Equations of this unit alone, from 0 on.")
+@click.option(
+    "--output", type=int, metavar="K", help="Which output the attribution is of. [default: 0, or the last step's]"
+)
 @click.option("--backward", is_flag=True, help="The way back: loss, gradient flow, each gradient beside a difference.")
 @click.option("--xlsx", metavar="FILE", help="Write the network and the window as a workbook of live formulas.")
 @click.option("--svg", metavar="FILE", help="Draw the network unrolled over the window.")
@@ -137,6 +156,7 @@ def trace(
     layer: str | None,
     step: int | None,
     unit: int | None,
+    output: int | None,
     backward: bool,
     xlsx: str | None,
     svg: str | None,
@@ -149,26 +169,35 @@ def trace(
     """
     from timeglass.explain.opened import backward_lines, formula_lines, state_lines, summary_lines
 
+    _check_files({"--xlsx": xlsx, "--svg": svg})
+    narrowed = latex or formulas or any(given is not None for given in (layer, step, unit))
+    if as_json and narrowed:
+        raise OptionError("--json gives the whole trace: leave out --formulas, --latex, --layer, --step and --unit")
     if engine not in ("numpy", "lanes"):
         raise OptionError(f"--engine {engine}: expected numpy or lanes")
     opened = _opened(model, given, date, data, target, (network, engine, allow_private_address))
     if backward and opened.trace.losses is None:
         raise OptionError("--backward: what came after the window is not known: give it with --target")
     equations = partial(formula_lines, opened, layer=layer, step=step, unit=unit)
-    if as_json or latex:
-        for line in _write(opened, xlsx, svg):
-            click.echo(line, err=True)
+    holds = True
+    if as_json:
+        lines = [json.dumps(_json(opened), allow_nan=False)]
+    elif latex:
         ways = [False, True] if backward else [False]
-        lines = [json.dumps(_json(opened), allow_nan=False)] if as_json else []
-        lines += [] if as_json else [line for way in ways for line in equations(latex=True, backward=way)]
+        lines = [line for way in ways for line in equations(latex=True, backward=way)]
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else None
-        lines = [*summary_lines(opened), *state_lines(opened, layer, width)]
+        lines = [*summary_lines(opened, output), *state_lines(opened, layer, width)]
         if formulas or step is not None or unit is not None:
             lines += ["", *equations(width=width)]
             lines += ["", "And back:", *equations(width=width, backward=True)] if backward else []
         if backward:
-            lines += ["", *backward_lines(opened)]
-        lines += ["", *_write(opened, xlsx, svg)] if xlsx or svg else []
+            back, holds = backward_lines(opened)
+            lines += ["", *back]
     for line in lines:
-        click.echo(line)
+        # Names of layers are other people's words; a line of LaTeX or of an equation may hold several.
+        click.echo("\n".join(map(printable, line.splitlines())))
+    for line in _write(opened, xlsx, svg):
+        click.echo(line, err=as_json or latex)
+    if not holds:
+        raise SystemExit(1)

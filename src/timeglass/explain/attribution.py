@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
-from timeglass.errors import ShapeError
+from timeglass.errors import OptionError, ShapeError
 from timeglass.explain.attribution_words import attribution_lines
 from timeglass.explain.memory import window_jacobian
 from timeglass.explain.pictures import attribution_picture
@@ -86,14 +87,17 @@ def attribute(trace: Trace, baseline: float | Array = 0.0, *, tolerance: float =
     The way is halved where the shares do not add up within `tolerance` of the forecasts' size, into 256 parts at most;
     `Attribution.gap` says what is left, `converged` whether that is within it.
     """
+    if not isinstance(tolerance, Real) or not 0 < float(tolerance) < np.inf:
+        raise OptionError(f"attribute tolerance: expected a number above 0, got {tolerance!r}")
     trace = _with_its_mask_held(trace)
     x = trace["x"]
     try:
         start = np.broadcast_to(np.asarray(baseline, dtype=np.float64), x.shape)
-    except ValueError:
-        raise ShapeError(
-            f"attribute baseline: expected a number or shape {x.shape[1:]}, got {np.shape(baseline)}"
-        ) from None
+    except (ValueError, TypeError):
+        got = np.shape(baseline) or repr(baseline)
+        raise ShapeError(f"attribute baseline: expected a number or shape {x.shape[1:]}, got {got}") from None
+    if not np.isfinite(start).all():
+        raise OptionError("attribute baseline: expected finite numbers")
     start = np.where(x == _MASKED, x, start)
     forecasts, from_start = _forecasts(trace, x), _forecasts(trace, start)
     size = max(1.0, float(np.abs(forecasts - from_start).max()))

@@ -137,6 +137,8 @@ class _Node:
         if isinstance(trace.loss, MeanSquaredError):
             numbers = forecast.shape[-1] if self.node.masked else prod(forecast.shape)
             return (Product((2 * share / numbers, Sum((float(forecast[here]), -float(target[here]))))),)
+        if self.node.masked and t is not None:  # each step that counts has a share of its own
+            forecast, target, here = forecast[t], target[t], j
         slopes = trace.loss.derivative(forecast[None, None], target[None, None])[0, 0]
         return (Product((share, float(slopes[here]))),)
 

@@ -66,7 +66,7 @@ _LATEX_FUNCTIONS = {"tanh": r"\tanh", "sigmoid": r"\sigma"}
 
 
 def _latex_call(function: str, inside: str) -> str:
-    name = _LATEX_FUNCTIONS.get(function, rf"\mathrm{{{function.replace('_', ' ')}}}")
+    name = _LATEX_FUNCTIONS.get(function, rf"\mathrm{{{function.replace('_', chr(92) + '_')}}}")
     return rf"{name}\left({inside}\right)"
 
 
@@ -89,7 +89,9 @@ class _Style:
             inside = self.write(node.of, digits)
             return inside if node.function == "linear" else self.call(node.function, inside)
         if isinstance(node, Power):
-            return self.power(self._factor(node.of, digits), node.exponent)
+            base = self._factor(node.of, digits)
+            product = isinstance(node.of, float) and ("e" in base or "{" in base) and not base.startswith("(")
+            return self.power(f"({base})" if product else base, node.exponent)
         if isinstance(node, Negative):
             return f"{self.minus}{self._factor(node.of, digits)}"
         return self.number(node, digits)
@@ -157,7 +159,7 @@ class Equation:
 
     def latex(self, digits: int = 5) -> str:
         """As an equation without its surroundings, for `$…$`."""
-        symbol = self.symbol if len(self.symbol) == 1 else rf"\mathrm{{{self.symbol.replace('_', ' ')}}}"
+        symbol = self.symbol if len(self.symbol) == 1 else rf"\mathrm{{{self.symbol.replace('_', chr(92) + '_')}}}"
         value = _latex_number(self.value, digits)
         return f"{symbol}_{{{self._place}}} = {_LATEX.write(self.right, digits)} = {value}"
 

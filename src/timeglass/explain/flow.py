@@ -34,6 +34,7 @@ class GradientFlow:
     loss_norms: Array | None  # (T,): |∂loss/∂h_t| with all that flows back into it; None without targets
     state_norms: Array  # (T,): the spectral norm of ∂h_T/∂h_t, 1 at t = T
     loss_differences: Array | None = None  # (T,): loss_norms again, from finite differences; None unless asked for
+    go_backwards: bool = False  # then h_T stands for the state of the first step, which came about last
 
     @property
     def vanished(self) -> int:
@@ -48,7 +49,12 @@ class GradientFlow:
     @property
     def verdict(self) -> str:
         """One plain sentence."""
-        steps, first = len(self.state_norms), self.state_norms[0]
+        steps, first = len(self.state_norms), self.state_norms[-1 if self.go_backwards else 0]
+        if self.go_backwards and not (self.exploded or self.vanished):
+            return (
+                f"{self.layer} goes backwards: the gradient reaches the last of {steps} steps, where it begins, "
+                f"{first:.2g} times that of the first"
+            )
         if self.exploded:
             grown = f"{self.state_norms.max():.2g}"
             return f"{self.layer}: the gradient explodes: over {steps} steps it grows to {grown} times"
@@ -91,7 +97,7 @@ def gradient_flow(trace: Trace, layer: str | None = None, *, check: bool = False
     if trace.losses is not None:
         losses = np.linalg.norm(trace[f"{node.name}.dh"], axis=-1).mean(axis=0)
     checked = np.linalg.norm(state_differences(trace, node.name), axis=-1).mean(axis=0) if check else None
-    return GradientFlow(node.name, losses, norms, checked)
+    return GradientFlow(node.name, losses, norms, checked, node.go_backwards)
 
 
 def state_jacobians(trace: Trace, layer: str | None = None) -> Array:

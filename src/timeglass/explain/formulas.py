@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from timeglass.errors import OptionError
 from timeglass.explain.equations import Call, Equation, Expression, Product, Sum
+from timeglass.model.checks import whole
 from timeglass.network.architecture import Merge, PlacedLayer
 from timeglass.network.layers import GRU, LSTM, Dense, LinearSkip
 from timeglass.trace.trace import Trace
@@ -37,6 +38,11 @@ def formulas(
 
 def check_places(trace: Trace, layer: str | None, window: int, step: int | None, unit: int | None) -> None:
     """An `OptionError` names the layer, window, step or unit that the trace does not have."""
+    whole("formulas window", window, 0)
+    if step is not None:
+        whole("formulas step", step, 0)
+    if unit is not None:
+        whole("formulas unit", unit, 0)
     names = [node.name for node in trace.architecture.layers]
     if layer is not None and layer not in names:
         raise OptionError(f"layer {layer}: this network has {', '.join(names)}")

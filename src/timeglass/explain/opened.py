@@ -6,6 +6,7 @@ What `timeglass trace` prints; each function gives lines of text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ from timeglass.trace.trace import Trace
 from timeglass.train.losses import GaussianLikelihood
 from timeglass.types import Array
 
-__all__ = ["Opened", "backward_lines", "formula_lines", "open_forecast", "state_lines", "summary_lines"]
+__all__ = ["Opened", "backward_lines", "formula_lines", "one_target", "open_forecast", "state_lines", "summary_lines"]
 
 _FEW = 8  # numbers of a row in words
 _NARROWEST = 40
@@ -44,6 +45,7 @@ class Opened:
     target: str  # what is forecast
     actual: Array | None  # (…): what came, in the series' own units, where it is known
     trace: Trace
+    assumed: bool = False  # whether the loss is not the model's own
 
     @property
     def scaler(self) -> MinMaxScaler | None:
@@ -67,7 +69,7 @@ def open_forecast(
     actual: ArrayLike | None = None,
     *,
     labels: Sequence[str] | None = None,
-    target: str = "the forecast",
+    target: str = "of the step after the window",
     network: int = 0,
     engine: Literal["numpy", "lanes"] = "numpy",
 ) -> Opened:
@@ -83,14 +85,16 @@ def open_forecast(
         raise InputError(f"{window.size} numbers given, but the model's window has {steps * features} ({of})")
     window = window.reshape(steps, features)
     y = came = None
+    assumed = not model.compiled
     if actual is not None:
         came = _targets(model, np.asarray(actual, dtype=np.float64))
         y = _scaled(model, came)[None]
-        if not model.compiled:
+        if not model.compiled:  # the caller's model is left as it is
+            model = copy(model)
             model.compile("sgd", "mean_squared_error")
     trace = model.trace(_scaled(model, window)[None], y, network=network, engine=engine)
     names = tuple(labels) if labels is not None else tuple(str(step) for step in range(1, steps + 1))
-    return Opened(model, network, window, names, target, came, trace)
+    return Opened(model, network, window, names, target, came, trace, assumed)
 
 
 def _scaled(model: Sequential, values: Array) -> Array:
@@ -107,8 +111,17 @@ def _targets(model: Sequential, actual: Array) -> Array:
     return actual.reshape(wanted)
 
 
-def summary_lines(opened: Opened) -> list[str]:
-    """Model, window, forecast, and what each step moved the forecast by."""
+def one_target(model: Sequential) -> bool:
+    """Whether the model's loss compares one number with one."""
+    per_target = model.loss.outputs_per_target if model.compiled else 1
+    return int(np.prod(model.architecture.output_shape)) == per_target
+
+
+def summary_lines(opened: Opened, output: int | None = None) -> list[str]:
+    """Model, window, forecast, and what each step moved it by: output 0 unless told, or the first of the last step.
+
+    An `OptionError` names the outputs that there are.
+    """
     model, trace, of = opened.model, opened.trace, ""
     if model.networks > 1:
         of = f", network {opened.network} of {model.networks} (numbered from 0)"
@@ -121,10 +134,21 @@ def summary_lines(opened: Opened) -> list[str]:
         low, high = number(model.scaler.low), number(model.scaler.high)
         lines.append(f"Scaled    (value − {low}) / ({high} − {low}): {_listed(np.ravel(trace['x'][0]))}")
     came = "" if opened.actual is None else f"; it was {_listed(np.ravel(opened.actual))}"
-    scaled = "" if opened.scaler is None else f" (scaled {_listed(opened.forecast)})"
-    lines.append(f"Forecast  {opened.target}: {_listed(opened.original(opened.forecast))}{scaled}{came}")
+    lines.append(f"Forecast  {opened.target}: {_forecast_words(opened)}{came}")
     by = "the compiled kernel, in float32" if trace.engine == "lanes" else "the NumPy definition, in float64"
-    return [*lines, f"By        {by}", "", *_attributed(opened)]
+    return [*lines, f"By        {by}", "", *_attributed(opened, output)]
+
+
+def _forecast_words(opened: Opened) -> str:
+    model, values = opened.model, opened.forecast
+    timed = model.architecture.layers[-1].gives_sequence
+    if model.compiled and isinstance(model.loss, GaussianLikelihood) and not timed:
+        means, logs = np.split(values, 2)  # means, then log variances
+        mean = means if model.scaler is None else model.scaler.inverse_transform(means)
+        deviation = np.exp(logs / 2) * (1.0 if model.scaler is None else model.scaler.range)
+        return f"mean {_listed(mean)}, standard deviation {_listed(deviation)} (outputs {_listed(values)})"
+    scaled = "" if opened.scaler is None else f" (scaled {_listed(values)})"
+    return f"{_listed(opened.original(values))}{scaled}{', step by step' if timed else ''}"
 
 
 def _units(layer: Any) -> str:
@@ -137,11 +161,16 @@ def _listed(values: Array) -> str:
     return ", ".join(shown if len(shown) <= _FEW else [*shown[:3], "…", *shown[-3:]])
 
 
-def _attributed(opened: Opened) -> list[str]:
+def _attributed(opened: Opened, output: int | None) -> list[str]:
     """From a window of zeros in the network's own scale: of what the scaler takes as its lower end."""
+    last, outputs = opened.model.architecture.layers[-1], len(opened.forecast)
+    chosen = (outputs - last.units if last.gives_sequence else 0) if output is None else output
+    if not 0 <= chosen < outputs:
+        raise OptionError(f"output {chosen}: the network has outputs 0 to {outputs - 1}")
     features = opened.trace["x"].shape[2]
     names = [f"feature {i}" for i in range(features)] if features > 1 else None
-    lines = attribute(opened.trace).lines(scaler=opened.scaler, names=opened.labels, features=names)
+    lines = attribute(opened.trace).lines(output=chosen, scaler=opened.scaler, names=opened.labels, features=names)
+    lines[0] = lines[0].split(": ", 1)[1] if outputs == 1 else f"output {chosen}: {lines[0].split(': ', 1)[1]}"
     start = "0" if opened.model.scaler is None else number(opened.model.scaler.low)
     return [f"Attribution, beside a window all of {start} (integrated gradients):", *(f"  {line}" for line in lines)]
 
@@ -190,13 +219,16 @@ def formula_lines(
     return [line for equation in equations for line in equation.text(width=width).splitlines()]
 
 
-def backward_lines(opened: Opened) -> list[str]:
-    """The way back: loss, how far its gradient reaches, and each gradient beside its finite difference."""
+def backward_lines(opened: Opened) -> tuple[list[str], bool]:
+    """The way back: loss, how far its gradient reaches, gradients beside finite differences; and whether all hold."""
     trace = opened.trace
     if trace.losses is None:
         raise OptionError("no way back without what came after the window: give it as the target")
-    lines = [f"Loss      {number(float(trace.losses[0]), 8)}, the {opened.model.loss.name.replace('_', ' ')}", ""]
+    name = opened.model.loss.name.replace("_", " ")
+    assumed = ", assumed, since the model has none of its own" if opened.assumed else ""
+    lines = [f"Loss      {number(float(trace.losses[0]), 8)}, the {name}{assumed}; without penalties and dropout", ""]
     for node in trace.architecture.layers:
         if node.recurrent:
             lines += [*gradient_flow(trace, node.name, check=True).lines(), ""]
-    return [*lines, *check_gradients(trace).lines()]
+    check = check_gradients(trace)
+    return [*lines, *check.lines()], check.holds

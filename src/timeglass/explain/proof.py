@@ -57,8 +57,8 @@ def prove_forecasts(architecture: Architecture, weights: Array, windows: Array, 
     return Proof(np.asarray(forecasts, dtype=np.float64), computed)
 
 
-# The engines' names, the definition in float64, and Python's own numbers.
-WAYS = ("lanes", "numpy", "keras", "definition", "plain")
+# The engines' names, and the definition in float64.
+WAYS = ("lanes", "numpy", "keras", "definition")
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,9 @@ class Table:
 
     @property
     def holds(self) -> bool:
-        """Whether all are within the tolerance; a value that is not finite never is."""
-        return all(difference <= self.tolerance for difference in [*self.differences.values(), *self.recorded.values()])
+        """Whether all are within the tolerance; a value that is not finite never is, nor what nothing stands beside."""
+        found = [*self.differences.values(), *self.recorded.values()]
+        return bool(found) and all(difference <= self.tolerance for difference in found)
 
     def lines(self) -> list[str]:
         """The table in words, with the verdict."""
@@ -146,7 +147,9 @@ def prove(
 
     `on_progress` is called with the share of Python's own forecasts that are done, the slow part: some 2,000 a second.
     """
-    chosen = ["lanes", "definition", "keras"] if ways is None else list(ways)
+    chosen = ["lanes", "definition", "keras"] if ways is None else [ways] if isinstance(ways, str) else list(ways)
+    if not chosen:
+        raise OptionError(f"prove ways: expected some of {', '.join(WAYS)}, got none: nothing would be compared")
     if unknown := [way for way in chosen if way not in WAYS]:
         raise OptionError(f"prove ways: expected some of {', '.join(WAYS)}, got {', '.join(map(repr, unknown))}")
     architecture, weights = model.architecture, model.training_state.weights
@@ -163,7 +166,7 @@ def prove(
                 made[way], recorded = _kernels(architecture, weights, windows, trace)
             elif way == "definition":
                 made[way] = np.stack([one.forecasts for one in trace])
-            elif way != "plain":
+            else:
                 made[way] = _engines(way, architecture, weights, windows)
         except EngineError as error:
             if ways is not None:
@@ -198,10 +201,10 @@ def _kernels(
     library = load()
     records = [record(architecture, row, own, library=library) for row, own in zip(weights, windows, strict=True)]
     forecasts = _engines("lanes", architecture, weights, windows)
-    apart = {
-        name: max(_difference(one[name], other[name]) for one, other in zip(records, definition, strict=True))
-        for name in definition[0].names
-    }
+    apart = {}
+    for name in definition[0].names:
+        gaps = [_difference(one[name], other[name]) for one, other in zip(records, definition, strict=True)]
+        apart[name] = float(np.max(gaps))  # what is not a number stays that: max alone would pass over it
     # Recorded and forecast are two runs of one kernel.
     apart["recorded forecast"] = _difference(np.stack([one.forecasts for one in records]), forecasts)
     return forecasts, apart

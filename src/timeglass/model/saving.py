@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from timeglass.model.description import Description
 
-__all__ = ["load_model", "model_bytes", "model_from_bytes", "save_model"]
+__all__ = ["check_place", "load_model", "model_bytes", "model_from_bytes", "save_model"]
 
 # What only files need is imported where one is read or written, so that the package starts without it.
 
@@ -44,7 +44,7 @@ def save_model(model: Sequential, path: str | os.PathLike[str], scaler: MinMaxSc
     """Writes everything about a model, whole or not at all: `Sequential.save`."""
     from timeglass.files import write_whole
 
-    target, ending = _place("save", path)
+    target, ending = _place("save path", path)
     if not isinstance(scaler, MinMaxScaler | None):
         raise OptionError(f"save scaler: expected a MinMaxScaler, got {scaler!r}")
     model.scaler = model.scaler if scaler is None else scaler
@@ -72,7 +72,7 @@ def load_model(path: str | os.PathLike[str], *, engine: str | None = None) -> Se
     """
     from timeglass.files import open_regular
 
-    place, ending = _place("load_model", path)
+    place, ending = _place("load_model path", path)
     with open_regular(place, "give a model file", ending) as (file, size):
         try:
             return _read(file, size, ending, engine)
@@ -96,17 +96,29 @@ def model_bytes(model: Sequential, ending: str) -> bytes:
     )
 
 
-def _place(call: str, path: Any) -> tuple[Path, str]:
+def check_place(option: str, path: str | os.PathLike[str]) -> None:
+    """Refuses, before any work, a path at which `save_model` could write no model; the message begins with `option`."""
+    from timeglass.files import check_folder
+
+    target, _ = _place(option, path)
+    if target.is_dir():
+        raise OptionError(f"{option} {target}: is a folder: give the name of a file")
+    if not target.parent.is_dir():
+        raise OptionError(f"{option} {target}: there is no folder {target.parent}: make it first")
+    check_folder(option, target.parent)
+
+
+def _place(option: str, path: Any) -> tuple[Path, str]:
     """The path and its ending."""
     from pathlib import Path
 
     if not isinstance(path, str | os.PathLike) or not str(path):
-        raise OptionError(f"{call} path: expected the name of a file, got {path!r}")
+        raise OptionError(f"{option}: expected the name of a file, got {path!r}")
     place = Path(path)
     ending = place.suffix.lower()
     if ending not in _ENDINGS:
         more = f"; {_ELSEWHERE[ending]}" if ending in _ELSEWHERE else ""
-        raise OptionError(f"{call} path {place}: expected a name that ends in .safetensors or .json{more}")
+        raise OptionError(f"{option} {place}: expected a name that ends in .safetensors or .json{more}")
     return place, ending
 
 

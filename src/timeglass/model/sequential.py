@@ -374,7 +374,7 @@ class Sequential:
 
         Computed by the definition in float64, or with `engine="lanes"` recorded by the compiled kernel, in float32;
         `engine` of the trace says which. With y the network must be compiled: the arrays of the way back are the
-        derivatives of the mean of its loss, without L2.
+        derivatives of the mean of its loss, without L2. An `InputError` names an array that is not finite.
 
         >>> from timeglass.network.layers import Dense, SimpleRNN
         >>> model = Sequential([SimpleRNN(2, "linear", input_shape=(3, 1)), Dense(1)], seed=0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from timeglass.errors import OptionError
+import numpy as np
+
+from timeglass.errors import InputError, OptionError
 from timeglass.kernel.library import load
 from timeglass.model.checks import one_of, whole
 from timeglass.model.data import Shape, data_of, windows_of
@@ -19,7 +21,10 @@ __all__ = ["trace_of"]
 def trace_of(
     shape: Shape, rows: Floats, x: Any, y: Any, loss: Loss | None, *, network: int = 0, engine: str = "numpy"
 ) -> Trace:
-    """Of that network's own windows x, and targets y where they are given: see `Sequential.trace`."""
+    """Of that network's own windows x, and targets y where they are given: see `Sequential.trace`.
+
+    An `InputError` names the first number that is not finite.
+    """
     if not 0 <= whole("trace network", network, 0) < len(rows):
         raise OptionError(f"trace network: expected 0 to {len(rows) - 1}, got {network}")
     chosen = one_of("trace engine", engine, ("numpy", "lanes"))
@@ -30,4 +35,14 @@ def trace_of(
         own = slice(None if counts is None else int(counts[network]))
         windows, targets = windows[network, own], None if targets is None else targets[network, own]
     library = load() if chosen == "lanes" else None
-    return record(shape.architecture, rows[network], windows, targets, loss, library=library)
+    with np.errstate(all="ignore"):  # what is not finite is told of below, in words
+        found = record(shape.architecture, rows[network], windows, targets, loss, library=library)
+    for name in found.names:
+        if not np.isfinite(found[name]).all():
+            window, *place = np.argwhere(~np.isfinite(found[name]))[0].tolist()
+            step = f" at step {place[0] + 1}" if found.has_steps(name) else ""
+            raise InputError(
+                f"trace: {name} of window {window}{step} is not finite: scale the data to about -1 … 1, "
+                "or train the network anew"
+            )
+    return found

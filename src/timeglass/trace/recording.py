@@ -64,8 +64,10 @@ def record(
 def _check_size(architecture: Architecture, x: Array, y: Array | None) -> None:
     """An `OptionError` where a trace would be too large."""
     windows, steps = x.shape[:2]
+    # Each window has a copy of the weights, and with targets a share of each gradient at every step.
     shares = architecture.weight_count * (0 if y is None else 1)
-    numbers = windows * steps * (shares + sum(8 * (node.units + node.features) for node in architecture.layers))
+    values = sum(8 * (node.units + node.features) for node in architecture.layers)
+    numbers = windows * (architecture.weight_count + steps * (shares + values))
     if numbers > _MOST_NUMBERS:
         raise OptionError(
             f"trace: {windows:,} windows of {steps} steps come to {numbers:,} numbers: "

@@ -33,7 +33,7 @@ class Trace:
 
     With targets, `losses` (N,) are those of the windows, and d before a name is the derivative of their mean:
     `simple_rnn.dh`, `simple_rnn.dz`, and each step's own share of each weight's: `simple_rnn.dwx` (N, T, F, H). Their
-    sum over windows and steps is the gradient of training.
+    sum over windows and steps is the gradient of training, without an L2 penalty and dropout.
     """
 
     architecture: Architecture
@@ -84,6 +84,8 @@ class Trace:
 
     def __getitem__(self, name: str) -> Array:
         """An array by name; with a step in brackets, from 1 on, (N, H) of that step: `trace["simple_rnn.h[t=3]"]`."""
+        if not isinstance(name, str):
+            raise OptionError(f'trace: expected the name of an array, such as trace["x"], got {name!r}')
         if name in self.arrays:
             return self.arrays[name]
         place = _PLACE.fullmatch(name)
@@ -169,7 +171,7 @@ class Trace:
         )
 
     def to_xlsx(self, path: str | os.PathLike[str], *, window: int = 0, scaler: MinMaxScaler | None = None) -> None:
-        """Writes the network and one window as a workbook in which every number is a formula.
+        """Writes the network and one window as a workbook in which every computed number is a formula.
 
         Change an input or a weight there, in Excel or LibreOffice, and every hidden state, gate and the forecast
         follow. The first sheet holds the window (T, F) and the forecast beside the one of this trace; each layer has a

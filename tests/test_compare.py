@@ -24,6 +24,7 @@ from networks import (
 )
 
 from timeglass import EngineError, OptionError, ShapeError
+from timeglass.explain import compare as compare_module
 from timeglass.explain.compare import aligned, compare
 from timeglass.explain.matching import match_layers, match_units
 from timeglass.explain.rearranging import Units, rearranged
@@ -191,6 +192,38 @@ def test_an_aligned_network_forecasts_the_same(name):
         assert np.abs(before.correlations.sum() - after.correlations.sum()) < 1e-9
         moving = np.flatnonzero(after.correlations > 0)
         assert np.array_equal(after.permutation[moving], moving)
+
+
+@pytest.mark.parametrize("mode", ["sum", "ave", "mul", "concat"])
+@pytest.mark.parametrize("cell", [rnn, gru, lstm])
+def test_half_a_pair_is_matched_and_the_other_half_follows(mode, cell):
+    one = traced(Network(4, 1, (cell(3), dense(1))))
+    pair = Network(4, 1, (bidirectional(cell(3), mode), dense(1)))
+    other = traced(pair, replace(pair, seed=5).weights()[0].astype(np.float64))
+    found = compare(one, other)
+    units = found.matchings[0].units
+    assert not np.array_equal(units.order, np.arange(3)) or (units.signs < 0).any()
+    assert np.abs(found.aligned.forecasts - other.forecasts).max() <= 1e-12
+    assert np.abs(compare(other, one).aligned.forecasts - one.forecasts).max() <= 1e-12
+
+
+def test_an_order_that_moves_forecasts_is_refused(monkeypatch):
+    network = Network(4, 1, (rnn(3), dense(1)))
+    one, other = traced(network), traced(network, replace(network, seed=5).weights()[0].astype(np.float64))
+
+    def wrong(architecture, weights, units):
+        return weights[::-1]
+
+    monkeypatch.setattr(compare_module, "rearranged", wrong)
+    with pytest.raises(EngineError, match=r"with its units matched the other network's forecasts move by 0\.\d+"):
+        compare(one, other)
+
+
+def test_a_network_that_magnifies_rounding_is_matched():
+    network = Network(120, 1, (rnn(4), dense(1)))
+    row = 6 * network.weights()[0].astype(np.float64)
+    found = compare(traced(network), traced(network, row))
+    assert len(found.matchings) == 2
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from networks import NETWORKS, Network, any_network, dense, masking, rnn, task_of
 
-from timeglass import Dense, OptionError, Sequential, SimpleRNN
+from timeglass import GRU, LSTM, Dense, OptionError, Sequential, SimpleRNN
 from timeglass.cells import gru, lstm, simple_rnn
 from timeglass.cells.recurrent import Weights
 from timeglass.explain import differences
@@ -153,19 +153,63 @@ def test_many_weights_are_sampled_by_seed_and_all_nudged_together():
     assert "FAILS" in found["simple_rnn.dwh"].lines()[0]
 
 
-def test_a_corner_is_no_fault_but_a_wrong_gradient_there_is():
-    """relu at z = 0, to the bit: the slopes to either side are 0 and 2 (h v - y) v = -2, and 0 is between them."""
+def test_a_number_at_a_corner_is_counted_and_not_compared():
+    """relu at z = 0, to the bit: the slopes to either side are 0 and 2 (h v - y) v = -2."""
     model = Sequential([SimpleRNN(1, "relu", input_shape=(1, 1)), Dense(1, use_bias=False)], seed=0)
     model.set_weights([[[1.0]], [[0.0]], [0.0], [[1.0]]])
     model.compile("sgd", "mse")
     trace = model.trace([[[0.0]]], [[1.0]])
     check = check_gradients(trace)
     bias = check["simple_rnn.dbh"]
-    assert bias.gradients[0] == 0
+    assert (bias.gradients[0], bias.at_corner.tolist(), bias.holds_at.tolist()) == (0, [True], [False])
     assert bias.differences[0] == pytest.approx(-1, rel=1e-4)
     assert check.holds
-    beyond = replace(trace, arrays={**trace.arrays, "simple_rnn.dbh": np.full((1, 1, 1), 0.01)})
-    assert not check_gradients(beyond)["simple_rnn.dbh"].holds
+    assert (check.corners, check.tested) == (1, 4)  # the state itself is past the corner
+    lines = check.lines()
+    assert lines[0].endswith("; 1 more at a corner of an activation: not comparable")
+    assert lines[-1] == "all gradients hold that can be compared"
+    assert bias.lines()[0].endswith("at most 0.0e+00 apart; 1 at a corner: not comparable: not compared")
+    assert bias.lines()[1].endswith("at a corner: not comparable")
+    # What is not finite is a fault everywhere.
+    lost = replace(trace, arrays={**trace.arrays, "simple_rnn.dbh": np.full((1, 1, 1), np.nan)})
+    assert not check_gradients(lost)["simple_rnn.dbh"].holds
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "selu", "elu", "hard_sigmoid"])
+@pytest.mark.parametrize("layer", [SimpleRNN, LSTM, GRU])
+@pytest.mark.parametrize("seed", range(3))
+def test_right_gradients_at_corners_on_all_sides_hold(activation, layer, seed):
+    """Windows of zeros through fresh weights: every pre-activation is 0, or at an end of hard_sigmoid."""
+    model = Sequential([layer(2, activation=activation, input_shape=(2, 1)), Dense(1)], seed=seed)
+    weights = model.get_weights()
+    if activation == "hard_sigmoid" and layer is SimpleRNN:
+        weights[2] += 3
+        weights[1] *= 0
+        model.set_weights(weights)
+    model.compile("sgd", "mse")
+    check = check_gradients(model.trace(np.zeros((1, 2, 1)), [[0.5]]))
+    assert check.holds, "\n".join(check.lines())
+    assert check.corners > 0 or activation == "hard_sigmoid"
+
+
+def test_windows_to_both_sides_of_a_corner():
+    """z = ± 1e-6, nearer than the nudge; the other windows are still compared, and what is wrong there is found."""
+    model = Sequential([SimpleRNN(1, "relu", input_shape=(1, 1)), Dense(1)], seed=0)
+    model.set_weights([[[1.0]], [[0.0]], [0.0], [[1.0]], [0.0]])
+    model.compile("sgd", "mse")
+    near = check_gradients(model.trace([[[1e-6]], [[-1e-6]]], [[0.5], [-0.25]]))
+    assert near["simple_rnn.dbh"].at_corner.tolist() == [True]
+    assert near.holds
+    trace = model.trace([[[1e-6]], [[-1e-6]], [[0.7]]], [[0.5], [-0.25], [0.2]])
+    check = check_gradients(trace)
+    bias = check["simple_rnn.dbh"]
+    assert check.holds
+    assert (bias.at_corner.tolist(), bias.partly) == ([False], 1)
+    assert "; 1 without the windows at a corner: holds" in bias.lines()[0]
+    assert bias.gradients[0] == pytest.approx(2 * (0.7 - 0.2) / 3, abs=1e-6)  # of the third window alone
+    wrong = replace(trace, arrays={**trace.arrays, "simple_rnn.dbh": 1.001 * trace["simple_rnn.dbh"]})
+    assert check_gradients(wrong)["simple_rnn.dbh"].holds_at.tolist() == [False]
+    assert not check_gradients(wrong).holds
 
 
 def test_a_masked_step_has_no_gradient_and_no_difference():

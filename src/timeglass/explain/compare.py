@@ -10,15 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timeglass.errors import ShapeError
+from timeglass.errors import EngineError, ShapeError
 from timeglass.explain.equations import number
 from timeglass.explain.matching import Matching, check_same_windows, match_layers
-from timeglass.explain.rearranging import rearranged
+from timeglass.explain.rearranging import Units, rearranged
+from timeglass.explain.unit_groups import unit_groups
 from timeglass.trace.recording import record
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
 
 __all__ = ["Comparison", "aligned", "compare"]
+
+_SAME = 1e-9  # of the forecasts' size
 
 
 @dataclass(frozen=True)
@@ -88,15 +91,50 @@ def aligned(one: Trace, other: Trace) -> Trace:
     """The other network with its units in the order and with the signs of those of the one that they match.
 
     Its weights are `weight_row`; it forecasts what the other does. Layers that have no like in the one stay as they
-    are; units that are left come last.
+    are, unless their units stand in one order with those of a layer that has; units that are left come last.
     """
     return _aligned(other, match_layers(one, other))
 
 
 def _aligned(other: Trace, matchings: list[Matching]) -> Trace:
+    weights = rearranged(other.architecture, other.weight_row, _units(other, matchings))
+    found = record(other.architecture, weights, other["x"], other.targets, other.loss)
+    _check_same_forecasts(other, found)
+    return found
+
+
+def _units(other: Trace, matchings: list[Matching]) -> dict[int, Units]:
+    """The new order of each node: that of its matching, or of the node of its group that has one."""
     units = {matching.nodes[1]: matching.units for matching in matchings}
-    weights = rearranged(other.architecture, other.weight_row, units)
-    return record(other.architecture, weights, other["x"], other.targets, other.loss)
+    for group in unit_groups(other.architecture):
+        matched = [units[node] for node in group.nodes if node in units]
+        for node in group.nodes if matched else ():
+            order, signs = matched[0]
+            units.setdefault(node, Units(order, signs if group.one_sign else np.ones_like(signs)))
+    return units
+
+
+def _check_same_forecasts(other: Trace, found: Trace) -> None:
+    """An `EngineError` where a network with its units matched forecasts something else."""
+    row = other.weight_row
+    # A kernel's forecasts are float32's; the matched network's are the definition's.
+    before = other if other.engine == found.engine else record(other.architecture, row, other["x"])
+    apart = _apart(found, before)
+    size = float(np.abs(before.forecasts).max(initial=0.0, where=np.isfinite(before.forecasts)))
+    if apart > _SAME * size:
+        # Some networks make much of rounding: what the last place of the weights does is no fault.
+        last_place = record(other.architecture, np.nextafter(row, np.inf), other["x"])
+        if apart > 1000 * _apart(last_place, before):
+            raise EngineError(
+                f"compare: with its units matched the other network's forecasts move by {number(apart, 4)}, expected "
+                f"none to move by more than {_SAME:g} of their size: a fault of the matching, please report it"
+            )
+
+
+def _apart(one: Trace, other: Trace) -> float:
+    """How far forecasts are apart at most, among those that are finite."""
+    finite = np.isfinite(one.forecasts) & np.isfinite(other.forecasts)
+    return float(np.abs(one.forecasts[finite] - other.forecasts[finite]).max(initial=0.0))
 
 
 def _same_shapes(one: Trace, other: Trace) -> bool:

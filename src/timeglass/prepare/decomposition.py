@@ -29,7 +29,7 @@ def moving_average(values: ArrayLike, period: int) -> Array:
     """The mean of `period` values around each, (rows,), NaN at the ends; an even period takes half of two end values.
 
     >>> moving_average([1.0, 2.0, 3.0, 6.0, 5.0], 4)
-    array([ nan,  nan, 3.5,  nan,  nan])
+    array([nan, nan, 3.5, nan, nan])
     """
     period = whole_number("period", period, at_least=2)
     series = one_series(values, "moving_average", at_least=period + 1 - period % 2)

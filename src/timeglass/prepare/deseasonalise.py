@@ -39,7 +39,8 @@ class SeasonalIndices:
             raise OptionError(f"SeasonalIndices: indices: expected one for each of at least 2 rows, got {self.indices}")
         if self.kind == "multiplicative" and indices.min() <= 0:
             raise InputError(
-                f"SeasonalIndices: a multiplicative index must be above zero, got {indices.min():g}: use kind='additive'"
+                f"SeasonalIndices: expected multiplicative indices above zero, got {indices.min():g}: "
+                "use kind='additive'"
             )
 
     @classmethod

@@ -113,13 +113,13 @@ class RobustScaler:
         """Takes median and interquartile range; an `InputError` where the middle half of `values` is one number."""
         values = training_values(values, "RobustScaler")
         with np.errstate(over="ignore", invalid="ignore"):  # check_scale says what came of it
-            first, median, third = np.quantile(values, [0.25, 0.5, 0.75])
+            first, median, third = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
         if first == third:
             raise InputError(
                 f"RobustScaler: the middle half of the values is {median:g}, so that their interquartile range is "
                 "zero: use StandardScaler or MinMaxScaler"
             )
-        return cls(float(median), float(third - first))
+        return cls(median, third - first)
 
     @property
     def range(self) -> float:

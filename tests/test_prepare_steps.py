@@ -44,7 +44,9 @@ def test_differences_by_hand():
 
 
 @TRIALS
-@given(values=arrays(np.float64, st.integers(14, 40), elements=NUMBERS), lag=st.integers(1, 6), split=st.integers(6, 13))
+@given(
+    values=arrays(np.float64, st.integers(14, 40), elements=NUMBERS), lag=st.integers(1, 6), split=st.integers(6, 13)
+)
 def test_differences_have_their_inverse(values, lag, split):
     step = Difference(lag).after(values[:split])
     changes = step.transform(values[split:])

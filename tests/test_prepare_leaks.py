@@ -54,7 +54,7 @@ def careless(makers, rows: np.ndarray) -> object:
 
 
 @pytest.mark.parametrize("makers", MAKERS.values(), ids=MAKERS.keys())
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(later=arrays(np.float64, ROWS - SPLIT.train_rows, elements=st.floats(1e-3, 1e6)))
 def test_whatever_comes_later_changes_nothing_that_was_learned(makers, later):
     changed = np.concatenate([SERIES[SPLIT.train], later])
@@ -117,7 +117,7 @@ def test_bits_are_compared():
     assert differing_numbers(np.float32(1), np.float64(1)) == ("the value",)
     assert differing_numbers((1, [2, np.nan]), (1, [2, np.nan])) == ()
     assert differing_numbers({"a": np.ones(2)}, {"a": np.ones(3)}) == ("['a']",)
-    assert differing_numbers((1,), (1, 2)) == ("[1]", "the value")
+    assert differing_numbers((1,), (1, 2)) == ("the value", "[1]")
     assert differing_numbers(direct_windows(SERIES, 2), direct_windows(SERIES + 1, 2)) == ("x", "y")
 
 

@@ -77,7 +77,7 @@ def test_indices_have_their_inverse_and_keep_their_phase(kind, values, period, s
     assert later.transform(values[split:]).tolist() == made[split:].tolist()
     np.testing.assert_allclose(later.inverse_transform(made[split:]), values[split:], rtol=0, atol=1e-12)
     assert season.after(values[:1]).after(values[1:split]) == later or split == 0
-    assert np.mean(season.indices) == pytest.approx(kind == "multiplicative", abs=1e-12)
+    assert np.mean(season.indices) == pytest.approx(float(kind == "multiplicative"), abs=1e-12)
 
 
 def test_a_perfect_season_is_taken_out_whole_and_put_on_what_comes_after():

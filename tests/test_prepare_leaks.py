@@ -114,6 +114,7 @@ def test_the_changes_leave_the_training_rows_and_signs_alone():
 
 def test_bits_are_compared():
     assert differing_numbers(0.0, -0.0) == ("the value",)
+    assert differing_numbers(np.ones(2), np.nextafter(np.ones(2), 2)) == ("the value",)
     assert differing_numbers(np.float32(1), np.float64(1)) == ("the value",)
     assert differing_numbers((1, [2, np.nan]), (1, [2, np.nan])) == ()
     assert differing_numbers({"a": np.ones(2)}, {"a": np.ones(3)}) == ("['a']",)

@@ -102,14 +102,14 @@ def test_extremes_are_refused(scaler):
         scaler.fit(np.array([]))
     with pytest.raises(InputError, match=r"too far apart|expected a finite centre"):
         scaler.fit(np.array([-1e308, -1e308, 1e308, 1e308]))
-    with pytest.raises(InputError, match="MinMaxScaler|StandardScaler|RobustScaler"):
+    with pytest.raises(InputError, match=r"MinMaxScaler|StandardScaler|RobustScaler"):
         scaler(0.0, -1.0)
     with pytest.raises(DataError, match="expected numbers, got list"):
         scaler.fit(["a", "b"])
 
 
 def test_a_middle_half_of_one_value_has_no_range():
-    with pytest.raises(InputError, match="the middle half of the values is 1, .*use StandardScaler or MinMaxScaler"):
+    with pytest.raises(InputError, match=r"the middle half of the values is 1, .*use StandardScaler or MinMaxScaler"):
         RobustScaler.fit(np.array([0.0, 1.0, 1.0, 1.0, 1.0, 9.0]))
 
 
@@ -197,7 +197,7 @@ def test_guerreros_lambda_is_coreforecasts_and_no_units():
 
 def test_sunspots_have_zeros_that_box_cox_must_be_told_about():
     values = read_series(str(SUNSPOTS)).values
-    with pytest.raises(DataError, match="67 of 2820 values are not above 0, .*offset larger than 0"):
+    with pytest.raises(DataError, match=r"67 of 2820 values are not above 0, .*offset larger than 0"):
         BoxCox.fit(values, 12)
     assert BoxCox.fit(values, 12, offset=1.0).lambda_ == pytest.approx(
         coreforecast.boxcox_lambda(values + 1, "guerrero", 12, lower=-1.0, upper=2.0), abs=1e-4

@@ -71,7 +71,7 @@ def test_last_value_by_hand():
     assert LastValue().transform(windows).tolist() == [[-1.0, 0.0], [-1.0, 0.0]]
     assert LastValue("divided").transform(windows).tolist() == [[0.5, 1.0], [0.75, 1.0]]
     assert LastValue("divided").after(windows).inverse_transform(np.array([[2.0], [3.0]])).tolist() == [[4.0], [12.0]]
-    with pytest.raises(DataError, match="1 of 2 windows end with zero.*use kind='minus'"):
+    with pytest.raises(DataError, match=r"1 of 2 windows end with zero.*use kind='minus'"):
         LastValue("divided").transform(np.array([[1.0, 0.0], [1.0, 2.0]]))
 
 

@@ -10,6 +10,7 @@ from timeglass.evaluate import audit
 from timeglass.evaluate.baselines import baselines
 from timeglass.evaluate.metrics import root_mean_squared_error
 from timeglass.evaluate.verdict import judge
+from timeglass.prepare.autocorrelation import autocorrelation
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.prepare.windows import Part, count_windows, cut_windows
 from timeglass.series.series import Series
@@ -144,10 +145,10 @@ def test_the_scaler_check_looks_at_both_ends() -> None:
 
 
 def test_autocorrelation_by_hand() -> None:
-    r = audit.autocorrelation(np.array([1.0, 2.0, 3.0, 4.0]), 2)
+    r = autocorrelation(np.array([1.0, 2.0, 3.0, 4.0]), 2)
     # centred: -1.5 -0.5 0.5 1.5, sum of squares 5; lag 1: .75 - .25 + .75; lag 2: -.75 - .75
     np.testing.assert_allclose(r, [1.0, 1.25 / 5, -1.5 / 5], rtol=1e-15)
-    assert audit.autocorrelation(np.ones(5), 2).tolist() == [0.0, 0.0, 0.0]
+    assert autocorrelation(np.ones(5), 2).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_a_cycle_is_found_where_there_is_one_and_only_there() -> None:

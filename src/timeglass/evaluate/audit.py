@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from timeglass.prepare.autocorrelation import autocorrelation
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.series.series import Series
 from timeglass.types import Array
 
 __all__ = [
     "Finding",
-    "autocorrelation",
     "check_baselines",
     "check_cycle",
     "check_output_range",
@@ -62,19 +62,6 @@ def check_scaler(series: Series, train_rows: int) -> Finding:
         else "The training part varies too little to scale the test part by."
     )
     return Finding("scaler_saw_test", True, sentence, numbers)
-
-
-def autocorrelation(values: Array, lags: int) -> Array:
-    """(lags + 1,): the usual estimate, from 1 at lag 0; zeros for a constant series.
-
-    G. E. P. Box, G. M. Jenkins, "Time series analysis", 1970, section 2.1.5.
-    """
-    reach = float(np.abs(values).max()) or 1.0  # the squares of the largest doubles are beyond a double
-    centred = values / reach - (values / reach).mean()
-    total = float(centred @ centred)
-    if total == 0:
-        return np.zeros(lags + 1)
-    return np.array([centred[: len(values) - lag] @ centred[lag:] for lag in range(lags + 1)]) / total
 
 
 def _first_return(r: Array) -> int | None:

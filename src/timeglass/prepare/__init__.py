@@ -1,1 +1,1 @@
-"""Scaling and windows, each with its inverse."""
+"""Steps that change values and can change them back, splits and windows: learned on the training rows alone."""

@@ -49,13 +49,14 @@ def read_dates(
     return dates, _check_steps(dates, lines, source)
 
 
-def _date(text: str, unit: str) -> np.datetime64:
+def _date(text: str, unit: str) -> np.datetime64 | str:
+    """What NumPy takes for the date; it refuses a 13th month itself."""
     if unit == "Y":
         return np.datetime64(int(text) - 1970, "Y")
     if unit == "3M":
-        year, quarter = text[:4], int(text[-1])
-        text = f"{year}-{3 * quarter - 2:02d}" if 1 <= quarter <= 4 else text
-    return np.datetime64(text, unit[-1])  # NumPy reads it, and refuses a 13th month
+        month = 3 * int(text[-1]) - 2
+        return np.datetime64(f"{text[:4]}-{month:02d}" if 1 <= month <= 12 else "no date", "M")
+    return text
 
 
 def _coarsest(dates: Dates, unit: str) -> Dates:

@@ -40,7 +40,7 @@ def test_the_page_shows_what_the_command_prints(tmp_path: Path) -> None:
     assert len(DATASETS) == 14
 
 
-@pytest.mark.parametrize(("columns", "width"), [("60", 60), ("200", 200), ("5", 40)])
+@pytest.mark.parametrize(("columns", "width"), [("60", 60), ("150", 150), ("5", 40)])
 def test_the_list_keeps_to_the_terminals_width(tmp_path: Path, columns: str, width: int) -> None:
     lines = run("data", folder=tmp_path, columns=columns).stdout.decode().splitlines()
     assert width - 25 < max(map(len, lines)) <= width
@@ -49,9 +49,9 @@ def test_the_list_keeps_to_the_terminals_width(tmp_path: Path, columns: str, wid
 
 
 def test_an_output_without_the_signs_gets_escapes(tmp_path: Path) -> None:
-    done = run("data", folder=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    done = run("data", folder=tmp_path, PYTHONIOENCODING="latin-1")
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"in 10\\u2078 m\\xb3" in done.stdout
+    assert b"in 10\\u2078 m\xb3" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["nile", "jfk-temperature"])
@@ -135,7 +135,7 @@ def test_trace_and_prove_take_names(tmp_path: Path) -> None:
     done = run("trace", "m.json", "--data", "nile", "--json", folder=tmp_path)
     assert json.loads(done.stdout)["window"] == {
         "labels": ["1967", "1968", "1969", "1970"],
-        "values": [919.0, 718.0, 714.0, 740.0],
+        "values": [[919.0], [718.0], [714.0], [740.0]],
     }
     assert json.loads(done.stdout)["target"] == "1971"
     proof = run("prove", "m.json", "nile", "--by", "numpy,definition", "--json", folder=tmp_path)

@@ -31,6 +31,7 @@ ROOMS = [
     "network",
     "cells",
     "prepare",
+    "datasets",
     "series",
     "kernel",
     "files",

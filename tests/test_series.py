@@ -289,3 +289,11 @@ def test_no_value_is_lost_to_a_double_in_silence(read):
 def test_zero_needs_no_note(read):
     assert read("Month,Value\n1749-01,0.000e-999\n").notes == ()
     assert math.copysign(1, read("Month,Value\n1749-01,-0e5\n").values[0]) == -1
+
+
+def test_row_numbers_that_come_to_a_thousand_are_no_years(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("row,y\n" + "".join(f"{row},{row}\n" for row in range(990, 1010)))
+    assert read_series(str(file)).dates is None
+    file.write_text("year,y\n" + "".join(f"{year},{year}\n" for year in range(1990, 2010)))
+    assert str(read_series(str(file)).dates[-1]) == "2009"

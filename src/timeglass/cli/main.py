@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from timeglass import __version__
+from timeglass.cli.data import data
 from timeglass.cli.info import info
 from timeglass.cli.prove import prove
 from timeglass.cli.sunspots import sunspots
@@ -29,6 +30,7 @@ def cli() -> None:
     """Timeglass: the see-through recurrent forecaster."""
 
 
+cli.add_command(data)
 cli.add_command(info)
 cli.add_command(prove)
 cli.add_command(sunspots)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from timeglass.cli.series_path import series_path
 from timeglass.errors import OptionError
 from timeglass.words import printable
 
@@ -36,7 +37,7 @@ def prove(
 
     Each window of the series goes through every network by the compiled kernel, by the NumPy definition, by Keras where
     it is installed, and by Python's own arithmetic, beside which the others stand. DATA is a CSV with its values in
-    the second column, or an address; without it the bundled sunspots.
+    the second column, an address, or the name of a series that `timeglass data` lists; without it the sunspots.
 
     Exit codes: 0 the proof holds; 1 it fails; 2 bad input; 130 stopped.
     """
@@ -45,7 +46,6 @@ def prove(
     from timeglass.explain.proof import TOLERANCE
     from timeglass.explain.series_proof import prove_series  # a slow start
     from timeglass.model.saving import load_model
-    from timeglass.series.bundled import SUNSPOTS
     from timeglass.series.read import read_series
 
     limit = TOLERANCE if tolerance is None else tolerance
@@ -53,7 +53,7 @@ def prove(
         raise OptionError(f"--tolerance {limit:g}: expected a number of at least 0")
     chosen = None if ways is None else [way.strip() for way in ways.split(",")]
     loaded = load_model(model)
-    series = read_series(str(SUNSPOTS) if data is None else data, private=allow_private_address)
+    series = read_series(series_path(data), private=allow_private_address)
     with tqdm(total=100, unit="%", disable=not sys.stderr.isatty(), leave=False, bar_format=_BAR) as bar:
 
         def on_progress(share: float) -> None:

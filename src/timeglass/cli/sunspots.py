@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from timeglass.cli.series_path import series_path
 from timeglass.files import check_folder
 from timeglass.model.saving import check_place
 from timeglass.show.picture import draw_forecast, require_matplotlib
@@ -45,7 +46,8 @@ def _draw(result: JobResult, folder: Path) -> list[Path]:
 
 
 @click.command()
-@click.option("--data", metavar="FILE_OR_URL", help="A CSV with the values in its second column. [default: sunspots]")
+@click.option("--data", metavar="FILE_OR_URL", help="A CSV with the values in its second column, or the name of a "
+              "series that `timeglass data` lists. [default: sunspots]")  # fmt: skip
 @click.option("--split", type=float, default=0.8, show_default=True, help="Share of the rows to train on.")
 @click.option("--time-steps", type=int, default=12, show_default=True, help="Rows in one window.")
 @click.option("--hidden-units", type=int, default=3, show_default=True, help="Units of the SimpleRNN.")
@@ -83,7 +85,7 @@ def sunspots(
         require_matplotlib()
     if save is not None:
         check_place("--save", save)
-    plan = plan_job(options, data, private=allow_private_address)
+    plan = plan_job(options, series_path(data), private=allow_private_address)
     if plot:
         check_folder("--out", folder)
     _say(plan_lines(plan, width=_width()), as_json)

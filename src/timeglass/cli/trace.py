@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from timeglass.cli.series_path import series_path
 from timeglass.errors import InputError, OptionError
 from timeglass.files import check_folder
 from timeglass.words import printable, quoted
@@ -42,7 +43,6 @@ def _opened(model: str, given: str | None, date: str | None, data: str | None, t
     from timeglass.explain.opened import one_target, open_forecast
     from timeglass.model.saving import load_model
     from timeglass.prepare.chosen import window_before
-    from timeglass.series.bundled import SUNSPOTS
     from timeglass.series.read import read_series
 
     if given is not None and (date is not None or data is not None):
@@ -57,7 +57,7 @@ def _opened(model: str, given: str | None, date: str | None, data: str | None, t
             raise type(error)(_as_options(error)) from None
     if loaded.architecture.features != 1:
         raise OptionError(f"--date: the model's windows have {loaded.architecture.features} features: use --input")
-    series = read_series(str(SUNSPOTS) if data is None else data, private=private)
+    series = read_series(series_path(data), private=private)
     series = replace(series, source="the sunspots") if data is None else series
     chosen = window_before(series, loaded.architecture.time_steps, date)
     if actual is None and chosen.actual is not None and one_target(loaded):
@@ -125,7 +125,8 @@ def _json(opened: Opened) -> dict[str, Any]:
 @click.argument("model", metavar="MODEL")
 @click.option("--input", "given", metavar="NUMBERS", help="The window, step after step: 1,2,3. In the series' units.")
 @click.option("--date", metavar="DATE", help="Open the forecast for this date of the series. [default: the next one]")
-@click.option("--data", metavar="FILE_OR_URL", help="The series: a CSV, values in column two. [default: sunspots]")
+@click.option("--data", metavar="FILE_OR_URL", help="The series: a CSV, values in column two, or a "
+              "name that `timeglass data` lists. [default: sunspots]")  # fmt: skip
 @click.option("--target", metavar="NUMBERS", help="What came after the window, for --backward. [default: the series']")
 @click.option("--network", type=int, default=0, show_default=True, help="Which of the model's networks.")
 @click.option("--engine", metavar="numpy|lanes", default="numpy", show_default=True, help="Whose numbers: the "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from timeglass.errors import InputError, OptionError
+from timeglass.series.dates import date_label
 from timeglass.series.series import Series
 from timeglass.types import Array
 
@@ -50,4 +51,4 @@ def _after(series: Series) -> str:
     if series.dates is None or len(series) < 2:
         return str(len(series) + 1)
     steps, often = np.unique(np.diff(series.dates), return_counts=True)
-    return str(series.dates[-1] + steps[np.argmax(often)])
+    return date_label(series.dates[-1] + steps[np.argmax(often)])

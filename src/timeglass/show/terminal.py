@@ -22,8 +22,8 @@ def _numbers(at: Array) -> Array:
     if not np.issubdtype(at.dtype, np.datetime64):
         return at.astype(np.float64)
     years = at.astype("datetime64[Y]")
-    days = (at.astype("datetime64[D]") - years.astype("datetime64[D]")).astype(np.int64)
-    return years.astype(np.int64) + 1970 + days / 365.25
+    minutes = (at.astype("datetime64[m]") - years.astype("datetime64[m]")).astype(np.int64)
+    return years.astype(np.int64) + 1970 + minutes / (24 * 60) / 365.25
 
 
 def _label(value: Any, chars: int, delta: Any = None, left: bool = False) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from timeglass.series.bundled import SUNSPOTS
+from timeglass.series.bundled import DATA
 from timeglass.show.table import table_lines
 from timeglass.train.engines import engine_words
 from timeglass.tutorial.job import JobPlan, JobResult, Scores
@@ -35,7 +35,8 @@ def _plural(count: int, what: str) -> str:
 
 
 def _source(plan: JobPlan) -> str:
-    return "the bundled sunspots.csv" if plan.series.source == str(SUNSPOTS) else plan.series.source
+    path = Path(plan.series.source)
+    return f"the bundled {path.name}" if path.parent == DATA else plan.series.source
 
 
 def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:

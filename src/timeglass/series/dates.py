@@ -13,7 +13,7 @@ from timeglass.words import quoted
 
 __all__ = ["date_label", "read_dates"]
 
-# Years come last: four digits may be anything, so they are years only where every row has them.
+# Years come last: four digits may be anything, so they are years only where the first row has them.
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
 _QUARTER = re.compile(r"([0-9]{4})-?Q([0-9])")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:00)?")
@@ -32,7 +32,7 @@ def read_dates(
     Also read are years (1871, -6000), quarters (1960Q1) and hours or minutes (2013-05-01T06:00, without a time zone).
     """
     form, pattern = next(((f, t) for f in _FORMS for t in texts if f.fullmatch(t)), (None, ""))
-    if form is None or (form is _YEAR and not all(map(_YEAR.fullmatch, texts))):
+    if form is None or (form is _YEAR and not _YEAR.fullmatch(texts[0])):
         return None, (f"column {quoted(column)} is not written as 1749-01 or 1749-01-31: rows are numbered instead",)
     unit = "M" if len(pattern) == 7 and form is _ISO else _FORMS[form]
     dates = np.empty(len(texts), dtype=f"datetime64[{unit}]")

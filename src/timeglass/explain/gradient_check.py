@@ -179,7 +179,7 @@ def _weights_check(
     if few < gradient.size:
         changes = np.vstack([changes, rng.choice([-1.0, 1.0], gradient.size)])
     found = weights_nudged(trace, at, changes)
-    expected, lost = changes @ flat, found.corners.all(axis=1)
+    expected, lost = changes @ flat, np.asarray(found.corners.all(axis=1))
     partly = found.corners.any(axis=1) & ~lost
     if partly.any():
         shares = trace[name]

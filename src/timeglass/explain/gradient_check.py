@@ -180,7 +180,7 @@ def _weights_check(
         changes = np.vstack([changes, rng.choice([-1.0, 1.0], gradient.size)])
     found = weights_nudged(trace, at, changes)
     expected, lost = changes @ flat, np.asarray(found.corners.all(axis=1))
-    partly = np.asarray(found.corners.any(axis=1) & ~lost)
+    partly = found.corners.any(axis=1) & ~lost
     if partly.any():
         shares = trace[name]
         shares = shares.reshape(trace.windows, -1, flat.size).sum(axis=1)  # (N, size)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from timeglass.cli.width import output_width
 from timeglass.errors import InputError, OptionError
 from timeglass.words import quoted
 
@@ -162,7 +160,7 @@ def trace(
         lines = [json.dumps(_json(opened), allow_nan=False)] if as_json else []
         lines += [] if as_json else [line for way in ways for line in equations(latex=True, backward=way)]
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else None
+        width = output_width()
         lines = [*summary_lines(opened), *state_lines(opened, layer, width)]
         if formulas or step is not None or unit is not None:
             lines += ["", *equations(width=width)]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -15,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from timeglass.cli.series_path import series_path
+from timeglass.cli.width import output_width
 from timeglass.errors import InputError, OptionError
 from timeglass.files import check_folder
 from timeglass.words import printable, quoted
@@ -187,7 +185,7 @@ def trace(
         ways = [False, True] if backward else [False]
         lines = [line for way in ways for line in equations(latex=True, backward=way)]
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else None
+        width = output_width()
         lines = [*summary_lines(opened, output), *state_lines(opened, layer, width)]
         if formulas or step is not None or unit is not None:
             lines += ["", *equations(width=width)]

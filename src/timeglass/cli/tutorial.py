@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-
 import click
+
+from timeglass.cli.width import output_width
 
 __all__ = ["tutorial"]
 
@@ -15,6 +14,5 @@ def tutorial() -> None:
     """Walk through a small recurrent network by hand: weights, states, output, gradient."""
     from timeglass.tutorial.walk import walk  # a slow start
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in walk(width):
+    for line in walk(output_width()):
         click.echo(line)

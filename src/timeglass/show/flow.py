@@ -42,7 +42,7 @@ def flow_svg(drawn: FlowPicture) -> str:
     root = canvas(_WIDTH, height, title=drawn.verdict, description="Norms of gradients at each time step, log scale.")
     text(root, drawn.verdict, at=(16, 26), size=14, bold=True, within=_WIDTH - 32)
     steps = len(drawn.state_norms)
-    time = Axis(1, max(2, steps), _LEFT, _WIDTH - _RIGHT)
+    time = Axis(1, steps, _LEFT, _WIDTH - _RIGHT)
     size = Axis(*drawn.range, _TOP + _HEIGHT, _TOP, log=True)
     upright(root, size, left=_LEFT, right=_WIDTH - _RIGHT, label="norm")
     across(root, time, bottom=_TOP + _HEIGHT, label="time step t")

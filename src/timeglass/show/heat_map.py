@@ -11,14 +11,14 @@ from timeglass.errors import ShapeError
 from timeglass.show.colours import FAINT, GREY, diverging, ink_on
 from timeglass.show.legend import colour_bar, notes, notes_height
 from timeglass.show.numbers import exact, number
-from timeglass.show.svg import Element, canvas, rectangle, svg_text, text
+from timeglass.show.svg import Element, canvas, fitted_number, rectangle, svg_text, text
 from timeglass.types import Array
 from timeglass.words import shown
 
 __all__ = ["Cell", "HeatMap", "heat_map_svg"]
 
 _MOST_ROWS, _MOST_COLUMNS = 64, 128
-_LEFT, _TOP, _RIGHT = 78.0, 52.0, 104.0
+_LEFT, _TOP, _RIGHT = 78.0, 52.0, 116.0  # at the right the colour bar, and numbers as wide as −1.22e+300
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ def _cell(root: Element, drawn: HeatMap, cell: Cell, box: tuple[float, float, fl
         f"{shown(drawn.columns)} {drawn.first_column + cell.column}{off} = {exact(cell.value)}"
     )
     rectangle(root, box, fill=fill, outline="#ffffff" if min(wide, tall) > 8 else "", tip=tip)
-    words = max((number(cell.value, digits) for digits in (2, 3)), key=lambda w: (len(w) <= 7, len(w)))
-    if wide >= 44 and tall >= 18:
+    # The next cell would cover what does not fit: such a number is left to the tooltip, never cut.
+    if wide >= 44 and tall >= 18 and (words := fitted_number(cell.value, wide - 3, size=10.5)):
         text(root, words, at=(x + wide / 2, y + tall / 2 + 4), size=10.5, anchor="middle", colour=ink_on(fill))
 
 

@@ -33,6 +33,8 @@ class MemoryPicture:
         if not self.steps:
             return "Effective memory: none; the forecast does not depend on the window"
         share = f"{100 * self.share:.0f} % of the sensitivity"
+        if len(self.curve) == 1:
+            return f"Effective memory: the window's only step has {share}"
         return f"Effective memory: the last {self.steps} of {len(self.curve)} {what} {share}"
 
 
@@ -53,11 +55,11 @@ def memory_svg(drawn: MemoryPicture) -> str:
         x = _LEFT + drawn.steps * wide
         line(root, (x, _TOP - 6, x, bottom), colour=ORANGE, width=2, dashed=True, tip=drawn.title)
         right = x > _WIDTH - 200
-        words, anchor = f"{drawn.steps} of {count} steps", "end" if right else "start"
+        words, anchor = f"{drawn.steps} of {count} step{'s' if count > 1 else ''}", "end" if right else "start"
         text(root, words, at=(x - 6 if right else x + 6, _TOP - 4), size=11.5, anchor=anchor)
     line(root, (_LEFT, bottom, _WIDTH - _RIGHT, bottom), colour=INK)
     half = wide / 2
-    axis = Axis(0, max(1, count - 1), _LEFT + half, _LEFT + half + max(1, count - 1) * wide)
+    axis = Axis(0, max(0, count - 1), _LEFT + half, _WIDTH - _RIGHT - half)
     across(root, axis, bottom=bottom, label="steps before the last")
     return svg_text(root)
 

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as Xml
 
 from timeglass.files import write_whole
 from timeglass.show.colours import GROUND, INK
+from timeglass.show.numbers import number
 from timeglass.words import printable
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "canvas",
     "circle",
     "fitted",
+    "fitted_number",
     "framed",
     "line",
     "path",
@@ -153,6 +155,16 @@ def fitted(words: str, width: float, *, size: float) -> str:
         if left < 0:
             return words[:count] + "…"
     return words
+
+
+def fitted_number(value: float, width: float, *, size: float) -> str:
+    """A number with as many digits, at most three, as fit into so many pixels; nothing where not even one does.
+
+    >>> [fitted_number(-1.2369e10, width, size=10) for width in (60, 50, 40, 30)]
+    ['−1.24e+10', '−1.2e+10', '−1e+10', '']
+    """
+    written = (number(value, digits) for digits in (3, 2, 1))
+    return next((words for words in written if text_width(words, size) <= width), "")
 
 
 def _put(parent: Element, kind: str, names: dict[str, str], tip: str) -> Element:

@@ -8,7 +8,19 @@ from functools import cached_property
 from timeglass.show.colours import FAINT, GREY, GROUND, INK, diverging, ink_on, stroke
 from timeglass.show.legend import notes, notes_height, value_legend, weight_legend
 from timeglass.show.numbers import exact, number
-from timeglass.show.svg import Element, Point, canvas, line, path, polygon, rectangle, svg_text, text
+from timeglass.show.svg import (
+    Element,
+    Point,
+    canvas,
+    fitted_number,
+    line,
+    path,
+    polygon,
+    rectangle,
+    svg_text,
+    text,
+    text_width,
+)
 from timeglass.show.unrolled import (
     NODE_HEIGHT,
     NODE_WIDTH,
@@ -28,6 +40,7 @@ _LEFT, _RIGHT, _TOP, _LABEL = 162.0, 24.0, 46.0, 144.0  # margins, and the room 
 _LEAST_WIDTH = 670.0
 _COLUMN = "#f4f5f7"
 _HALF = NODE_WIDTH / 2
+_BOLD = 1.1  # times as wide as letters that are not
 
 
 def unrolled_svg(drawn: Unrolled) -> str:
@@ -136,14 +149,17 @@ def _band(root: Element, drawn: Unrolled, places: _Places, index: int, band: Ban
     kind, limit = band.kind.replace("_", " "), f"±{number(drawn.largest_value(index), 3)}"
     if not band.timed:
         x = places.of(columns[0])[0]
-        for words, up, size in ((shown(band.name), 22, 12.0), (f"{kind} {limit}", 8, 10.0)):
+        about = f"{kind} {limit}"
+        if text_width(about, 10.0) > places.deep - 4:
+            about = limit  # rather than a number cut short
+        for words, up, size in ((shown(band.name), 22, 12.0), (about, 8, 10.0)):
             place, colour = (x, top - up), INK if up == 22 else GREY
             text(
                 root, words, at=place, size=size, anchor="middle", colour=colour, bold=up == 22, within=places.deep - 4
             )
         return
-    about = (shown(band.name), f"{kind}, {band.units} {_units(band)}", f"full colour: {limit}")
-    for at, words in enumerate(about):
+    lines = (shown(band.name), f"{kind}, {band.units} {_units(band)}", f"full colour: {limit}")
+    for at, words in enumerate(lines):
         place, size, colour = (16.0, top + height / 2 - 12 + at * 16), 11.0 if at else 12.0, GREY if at else INK
         text(root, words, at=place, size=size, colour=colour, bold=at == 0, within=_LABEL)
     _gap(root, drawn, places, band, top)
@@ -224,6 +240,7 @@ def _node(root: Element, drawn: Unrolled, places: _Places, node: UnrolledNode) -
     rectangle(root, box, fill=GROUND)
     rectangle(root, box, fill=fill, outline=INK if node.masked else FAINT, corner=9, dashed=node.masked, tip=tip)
     text(root, node.label, at=(x, y - 5), size=9.5, anchor="middle", colour=ink, within=NODE_WIDTH - 4)
-    words = number(node.value, 3)
-    size = 12 if len(words) < 9 else 10
+    room = (NODE_WIDTH - 8) / _BOLD
+    size = next((size for size in (12, 11, 10) if text_width(number(node.value, 3), size) <= room), 9)
+    words = fitted_number(node.value, room, size=size)
     text(root, words, at=(x, y + 11), size=size, anchor="middle", colour=ink, bold=True)

@@ -25,7 +25,7 @@ _MICROSECONDS = {
     "day": 86400 * 10**6, "week": 7 * 86400 * 10**6,
 }  # fmt: skip
 _IN_MONTHS = {"month": 1, "quarter": 3, "year": 12}
-# How many rows the usual cycle above each unit has: the hour for seconds, the day for minutes and hours, else week or year.
+# Rows in the usual cycle above each unit: the hour of seconds, the day of minutes and hours, the week or the year.
 _CYCLE = {
     "second": 3600, "minute": 1440, "hour": 24, "day": 7, "business day": 5, "week": 52, "month": 12, "quarter": 4,
 }  # fmt: skip
@@ -89,7 +89,7 @@ class Frequency:
 
     @property
     def period(self) -> int:
-        """The rows of one season: 12 months, 4 quarters, 52 weeks, 7 days, 5 business days, 24 hours; 1 where there is none.
+        """Rows in one season: 12 months, 4 quarters, 52 weeks, 7 days, 5 business days, 24 hours; 1 where there is none.
 
         >>> Frequency("minute", 15).period, Frequency("year", day=1, month=1).period
         (96, 1)
@@ -112,11 +112,11 @@ class Frequency:
 
     def stride(self, dtype: np.dtype[Any]) -> int:
         """By how much the ordinals of such dates grow. OptionError where dates of this dtype are too coarse for it."""
-        if self.unit not in _MICROSECONDS:
-            return self.months or self.every
         name = np.datetime_data(dtype)[0] if dtype.kind == "M" else "numbers"
+        if self.unit not in _MICROSECONDS and not (name == "Y" and (self.months or 1) % 12):
+            return self.months or self.every
         own = {"us": 1, "ms": 1000, "s": 10**6, "D": _MICROSECONDS["day"]}.get(name)
-        step = self.every * _MICROSECONDS[self.unit]
+        step = self.every * _MICROSECONDS.get(self.unit, 0)
         if own is None or step % own:
             raise OptionError(f"dates held in {name} cannot go on by {self}")
         return step // own
@@ -139,7 +139,7 @@ class Frequency:
         return np.ones(len(dates), bool)
 
     def after(self, last: np.datetime64 | int, count: int) -> Dates:
-        """The dates (count,) that follow `last`, in its own unit and at its time of day. OptionError where it is off the grid.
+        """The dates (count,) that follow `last`, in its unit and at its time of day. OptionError where it is off the grid.
 
         >>> Frequency("year", day=29, month=2).after(np.datetime64("2020-02-29"), 4).astype(str).tolist()
         ['2021-02-28', '2022-02-28', '2023-02-28', '2024-02-29']
@@ -152,7 +152,7 @@ class Frequency:
         if dates.dtype.kind != "M":
             dates = dates.astype(np.int64)
         start, stride = int(self.ordinals(dates)[0]), self.stride(dates.dtype)
-        _check_end(dates[0], start, start + stride * count, self)
+        _check_end(dates[0], start + stride * count, self)
         return self.dates(start + stride * np.arange(1, count + 1), dates)
 
     def dates(self, ordinals: NDArray[np.int64], like: Dates) -> Dates:
@@ -169,7 +169,7 @@ class Frequency:
 
 
 def on_day(months: NDArray[np.datetime64], day: int) -> NDArray[np.datetime64]:
-    """This day of each month (N,), or its last where it is shorter."""
+    """The same day of each month (N,), or its last where it is shorter."""
     first = months.astype("datetime64[D]")
     length = ((months + 1).astype("datetime64[D]") - first).astype(np.int64)
     return first + (np.minimum(day, length) - 1)
@@ -188,13 +188,12 @@ def split_days(dates: Dates) -> tuple[NDArray[np.datetime64], NDArray[np.timedel
     return days, dates - days.astype(dates.dtype)
 
 
-def _check_end(last: np.datetime64 | np.int64, start: int, end: int, frequency: Frequency) -> None:
-    """An end beyond what 64 bits hold, or beyond the year 1,000,000, would wrap around without a word."""
+def _check_end(last: np.datetime64 | np.int64, end: int, frequency: Frequency) -> None:
+    """An end beyond what 64 bits hold would wrap around without a word; no calendar needs the year 200,000."""
     if isinstance(last, np.datetime64):
-        units = {"Y": 1 / 12, "M": 1, "D": 30, "s": 30 * 86400, "ms": 30 * 86400 * 10**3, "us": 30 * 86400 * 10**6}
-        own = units[np.datetime_data(last.dtype)[0]]
-        scale = {"business day": 21}.get(frequency.unit, 1 if frequency.months else own)
-        beyond = abs(end / scale) > 12_000_000 or abs(end / scale * own) >= 2.0**63
+        in_year = {"Y": 1, "M": 12, "D": 366, "s": 366 * 86400, "ms": 366 * 86400 * 10**3, "us": 366 * 86400 * 10**6}
+        ordinals = 12 if frequency.months else in_year[np.datetime_data(last.dtype)[0]]
+        beyond = end > 200_000 * ordinals
     else:
         beyond = end >= 2**63
     if beyond:

@@ -29,7 +29,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Order:
-    """`rows` (N,) brings the dates into order, equal ones as they stood; at least `moved` rows change their place among the others."""
+    """`rows` (N,) brings the dates into order, equal ones as they stood; at least `moved` rows change places."""
 
     rows: NDArray[np.int64]
     moved: int

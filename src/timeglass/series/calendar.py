@@ -89,7 +89,7 @@ class Frequency:
 
     @property
     def period(self) -> int:
-        """Rows in one season: 12 months, 4 quarters, 52 weeks, 7 days, 5 business days, 24 hours; 1 where there is none.
+        """Rows in a season: 12 months, 4 quarters, 52 weeks, 7 days, 5 business days, 24 hours; else 1.
 
         >>> Frequency("minute", 15).period, Frequency("year", day=1, month=1).period
         (96, 1)
@@ -139,7 +139,7 @@ class Frequency:
         return np.ones(len(dates), bool)
 
     def after(self, last: np.datetime64 | int, count: int) -> Dates:
-        """The dates (count,) that follow `last`, in its unit and at its time of day. OptionError where it is off the grid.
+        """The dates (count,) that follow `last`, in its unit, at its time of day. OptionError where it is off the grid.
 
         >>> Frequency("year", day=29, month=2).after(np.datetime64("2020-02-29"), 4).astype(str).tolist()
         ['2021-02-28', '2022-02-28', '2023-02-28', '2024-02-29']

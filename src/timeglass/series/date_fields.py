@@ -66,7 +66,7 @@ class Fields:
         self.in_utc[rows] = bool(found.get("sign") or found.get("utc"))
 
     def _problem(self, bad: NDArray[np.bool_], rows: Ints, reason: str) -> None:
-        """Notes the first of the rows that is bad; {} in the reason is its place among them."""
+        """Notes the first of the rows that is bad."""
         if bad.any():
             self.problems.append(Impossible(int(rows[np.argmax(bad)]), reason))
 
@@ -75,8 +75,7 @@ class Fields:
             low, high = _RANGES[name]
             bad = (value < low) | (value > high)
             worst = int(value[np.argmax(bad)])
-            label = name.replace("_", " of the UTC ", 1) if name.startswith("offset") else name
-            label = {"offset_hour": "hour of the UTC offset", "offset_minute": "minute of the UTC offset"}.get(name, label)
+            label = f"{name[7:]} of the UTC offset" if name.startswith("offset") else name
             hint = "; 24:00 is 00:00 of the next day" if (name, worst) == ("hour", 24) else ""
             self._problem(bad, rows, f"there is no {label} {worst}, expected {low} to {high}{hint}")
 
@@ -138,7 +137,7 @@ class Fields:
         return ((self.of("year") - 1970) * 12 + month - 1).astype("datetime64[M]")
 
     def dates(self, unit: str) -> NDArray[Any]:
-        """The dates (N,) in Y, M, D, or where `unit` is s in s, ms or us, as fine as needed; in UTC where they have offsets."""
+        """The dates (N,) in Y, M, D, or for the unit s in s, ms or us, as fine as needed; in UTC where they have offsets."""
         if "week" in self._values:
             return self._first_monday(self.of("year")) + (self.of("week") - 1) * 7 + (self.of("weekday", 1) - 1)
         if unit in ("Y", "M"):

@@ -19,12 +19,12 @@ from timeglass.series.text_shapes import Shapes
 __all__ = ["DateFormat", "Parsed"]
 
 _NUMERIC = ("number", "excel", "unix", "unix-ms")
-_EXCEL_START = np.datetime64("1899-12-30", "s")  # its day 60 is a 29 February 1900 that never was; five digits are later
+_EXCEL_START = np.datetime64("1899-12-30", "s")  # right from its day 61 on: its 1900 has a 29 February
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """Dates (N,) in Y, M, D, s, ms or us, or whole numbers; where the texts have UTC offsets, in UTC with these in minutes."""
+    """Dates (N,) in Y, M, D, s, ms or us, or whole numbers; in UTC where the texts have offsets, kept here in minutes."""
 
     dates: Dates
     offsets: NDArray[np.int64] | None = None
@@ -81,6 +81,8 @@ class DateFormat:
 
     def format(self, dates: Dates, offsets: NDArray[np.int64] | None = None) -> list[str]:
         """Dates (N,), in UTC where offsets (N,) in minutes are given, written as this format reads them."""
+        if (dates.dtype.kind == "M") == (self.name == "number"):
+            raise OptionError(f"dates: {dates.dtype} cannot be written as {self.name}")
         if self.name in _NUMERIC:
             return _to_numbers(self.name, dates)
         return write(tokens(self.name), dates, offsets)
@@ -118,5 +120,5 @@ def _to_numbers(name: str, dates: Dates) -> list[str]:
     unit = "s" if name == "unix" else "ms"
     values = dates.astype(f"datetime64[{unit}]")
     if (values != dates).any():
-        raise OptionError(f"dates: {dates[np.argmax(values != dates)]} has a part of a second that {name} has no place for")
+        raise OptionError(f"dates: {dates[np.argmax(values != dates)]} is finer than {name} can write")
     return [str(number) for number in values.astype(np.int64).tolist()]

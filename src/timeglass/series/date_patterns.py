@@ -26,7 +26,8 @@ _TOKEN = re.compile(r"yyyy|mmm|mm|dd|ww|hh:mm|q|d")
 _NAME = "|".join(f"{m[:3]}(?:{m[3:]})?" if m != "September" else "Sep(?:t(?:ember)?)?" for m in MONTHS)
 _TIME = (
     r"(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?)?"
-    r"(?: ?(?P<half>[ap]m))?(?: ?(?:(?P<utc>z|utc)|(?P<sign>[+-])(?P<offset_hour>[0-9]{2})(?::?(?P<offset_minute>[0-9]{2}))?))?"
+    r"(?: ?(?P<half>[ap]m))?"
+    r"(?: ?(?:(?P<utc>z|utc)|(?P<sign>[+-])(?P<offset_hour>[0-9]{2})(?::?(?P<offset_minute>[0-9]{2}))?))?"
 )
 _FIELDS = {
     "yyyy": "(?P<year>[0-9]{4})", "mmm": rf"(?P<name>{_NAME})\.?", "mm": "(?P<month>[0-9]{1,2})",
@@ -62,7 +63,7 @@ def tokens(pattern: str) -> tuple[str, ...]:
 def expression(pattern: str) -> re.Pattern[str]:
     """What texts of this pattern look like, whichever digits they have. A time of day may be left out.
 
-    Digits stand for each other, and only they: so texts that differ in digits alone have their fields at the same places.
+    Texts that differ in their digits alone both match or neither, with their fields at the same places.
     """
     parts = tokens(pattern)
     found = ""

@@ -26,7 +26,7 @@ def unit_of(parts: Sequence[str]) -> str:
 
 
 def write(parts: Sequence[str], dates: Dates, offsets: Ints | None = None) -> list[str]:
-    """Dates (N,) in the words of a pattern, offset by so many minutes from UTC. OptionError where the pattern loses a part."""
+    """Dates (N,) as a pattern says, so many minutes east of UTC. OptionError where it would lose a part of one."""
     if offsets is not None:
         dates = dates.astype(np.promote_types(dates.dtype, "datetime64[s]")) + offsets * np.timedelta64(60, "s")
     values = _values(parts, dates)
@@ -95,7 +95,8 @@ def _times(dates: Dates, offsets: Ints | None) -> list[str]:
         parts.append(_digits("ss", second % 60, first=False))
     result = [":".join(pieces) for pieces in zip(*parts, strict=True)]
     if small.any():
-        result = [f"{text}.{part:0{3 if size == 1000 else 6}d}" for text, part in zip(result, small.tolist(), strict=True)]
+        width = 3 if size == 1000 else 6
+        result = [f"{text}.{part:0{width}d}" for text, part in zip(result, small.tolist(), strict=True)]
     if offsets is None:
         return result
     ends = [f"{'-' if m < 0 else '+'}{abs(m) // 60:02d}:{abs(m) % 60:02d}" for m in offsets.tolist()]

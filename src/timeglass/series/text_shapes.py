@@ -1,4 +1,4 @@
-"""Texts by their shape, which is the text with a 0 for every digit: texts of one shape are read together, by columns."""
+"""Texts by their shape, which is the text with a 0 for every digit: texts of one shape are read together."""
 
 from __future__ import annotations
 

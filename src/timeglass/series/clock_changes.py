@@ -25,7 +25,7 @@ _MOST = 1000  # times that are looked up
 
 @dataclass(frozen=True)
 class ClockChange:
-    """An hour that comes twice in the rows `row` and `other`, or is missing between them, from 0, and where clocks do so."""
+    """An hour that comes twice in the rows `row` and `other`, or is missing between them, from 0."""
 
     kind: str  # repeated or missing
     row: int

@@ -128,7 +128,7 @@ class Fields:
     def _first_monday(year: Ints) -> NDArray[np.datetime64]:
         """The Monday of each ISO year's first week, which is the one with 4 January, (N,)."""
         fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]") + 3
-        return fourth - (fourth.astype(np.int64) + 3) % 7
+        return fourth - ((fourth.astype(np.int64) + 3) % 7).astype("timedelta64[D]")
 
     def months(self) -> NDArray[np.datetime64]:
         """Year and month, (N,)."""
@@ -137,7 +137,7 @@ class Fields:
         return ((self.of("year") - 1970) * 12 + month - 1).astype("datetime64[M]")
 
     def dates(self, unit: str) -> NDArray[Any]:
-        """The dates (N,) in Y, M, D, or for the unit s in s, ms or us, as fine as needed; in UTC where they have offsets."""
+        """The dates (N,) in Y, M, D, or for the unit s in s, ms or us, whichever holds them; in UTC."""
         if "week" in self._values:
             return self._first_monday(self.of("year")) + (self.of("week") - 1) * 7 + (self.of("weekday", 1) - 1)
         if unit in ("Y", "M"):

@@ -24,7 +24,7 @@ _EXCEL_START = np.datetime64("1899-12-30", "s")  # right from its day 61 on: its
 
 @dataclass(frozen=True)
 class Parsed:
-    """Dates (N,) in Y, M, D, s, ms or us, or whole numbers; in UTC where the texts have offsets, kept here in minutes."""
+    """Dates (N,) in Y, M, D, s, ms or us, or whole numbers; in UTC where the texts have offsets, in minutes."""
 
     dates: Dates
     offsets: NDArray[np.int64] | None = None

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from timeglass.errors import DataError
+from timeglass.series.calendar import Frequency
 from timeglass.series.date_formats import DateFormat
 from timeglass.series.date_patterns import PATTERNS, expression
 from timeglass.series.frequencies import detect
@@ -68,28 +70,28 @@ def _which_first(column: TextColumn, shapes: Shapes, day: str, time: str) -> Dat
     """Days or months first: a number above 12 tells, or else the reader of this must."""
     mark = day[2]
     names = [f"{pattern} {time}".strip() for pattern in (day, f"mm{mark}dd{mark}yyyy")]
-    above: list[int | None] = [None, None]  # the first row whose first, second number is above 12
-    for shape, rows in shapes:
-        if match := expression(names[0]).fullmatch(shape):
-            for i, field in enumerate(("day", "month")):
-                large = shapes.number(rows, *match.span(field)) > 12
-                if large.any():
-                    row = int(rows[np.argmax(large)])
-                    above[i] = min(row, above[i] if above[i] is not None else row)
-    first, second = above
-    if first is not None and second is not None:
-        rows_ = sorted((first, second))
-        raise column.refusal(
-            rows_[1], f"line {column.lines[rows_[0]]} has {quoted(column.texts[rows_[0]])}, and no one format fits both: "
-            f"write all dates as yyyy-mm-dd, or correct the wrong one and give --date-format {names[0]} or {names[1]}"
-        )  # fmt: skip
-    if first is None and second is None:
+    above = [_first_above_12(shapes, names[0], field) for field in ("day", "month")]
+    rows = [row for row in above if row is not None]
+    if not rows:
         shown = " or ".join(_reading(name, column) for name in names)
         raise column.refusal(0, f"days or months first? {shown}; the file does not tell")
-    row = first if first is not None else second
-    assert row is not None
-    name = names[0] if first is not None else names[1]
-    return DateFormat(name, f"line {column.lines[row]} has {quoted(column.texts[row])}")
+    texts = {row: f"line {column.lines[row]} has {quoted(column.texts[row])}" for row in rows}
+    if len(texts) == 2:
+        raise column.refusal(
+            max(rows),
+            f"{texts[min(rows)]}, and no one format fits both: write all dates as yyyy-mm-dd, or give "
+            f"--date-format {names[0]} or {names[1]} and correct the others",
+        )
+    return DateFormat(names[0] if above[0] is not None else names[1], texts[rows[0]])
+
+
+def _first_above_12(shapes: Shapes, pattern: str, field: str) -> int | None:
+    """The first row in which this field is more than any month's number."""
+    found = []
+    for shape, rows in shapes:
+        if match := expression(pattern).fullmatch(shape):
+            found += rows[shapes.number(rows, *match.span(field)) > 12][:1].tolist()
+    return min(found, default=None)
 
 
 def _reading(name: str, column: TextColumn) -> str:
@@ -99,7 +101,8 @@ def _reading(name: str, column: TextColumn) -> str:
     except DataError:
         return f"--date-format {name}"
     found = detect(dates[order(dates).rows])
-    return f"--date-format {name} makes it {dates[0]} ({f'a row every {found}' if not hasattr(found, 'reason') else found})"
+    rows = f", a row every {found}" if isinstance(found, Frequency) else ""
+    return f"{dates[0]}{rows} (--date-format {name})"
 
 
 def _of_numbers(column: TextColumn, shapes: Shapes) -> DateFormat:
@@ -127,7 +130,7 @@ def _of_numbers(column: TextColumn, shapes: Shapes) -> DateFormat:
     return DateFormat("number")
 
 
-def _plausible(values: np.ndarray, name: str) -> Iterator[bool]:
+def _plausible(values: NDArray[np.int64], name: str) -> Iterator[bool]:
     month = values if name == "yyyymm" else values // 100
     yield bool((month // 100 >= 1600).all() and (month // 100 < 2200).all())
     yield bool((month % 100 >= 1).all() and (month % 100 <= 12).all())

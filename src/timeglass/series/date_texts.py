@@ -58,11 +58,12 @@ def _values(parts: Sequence[str], dates: Dates) -> dict[str, Ints]:
 def _check(parts: Sequence[str], dates: Dates, values: dict[str, Ints]) -> None:
     unit = unit_of(parts)
     kept = dates.astype(f"datetime64[{unit}]").astype(dates.dtype) if unit != "s" else dates
+    lost = kept != dates
     if "q" in parts:
-        kept = np.where(values["mm"] % 3 == 1, kept, kept - np.timedelta64(1, np.datetime_data(dates.dtype)[0]))
+        lost |= values["mm"] % 3 != 1
     if "ww" in parts and "d" not in parts:
-        kept = np.where(values["d"] == 1, kept, kept - np.timedelta64(1, np.datetime_data(dates.dtype)[0]))
-    if (lost := kept != dates).any():
+        lost |= values["d"] != 1
+    if lost.any():
         raise OptionError(f"dates: {dates[np.argmax(lost)]} cannot be written as {''.join(parts)} without loss")
     years = values["yyyy"]
     signed = parts[0] == "yyyy" and "mm" not in parts[1:2]

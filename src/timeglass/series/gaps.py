@@ -60,11 +60,11 @@ def gaps(dates: Dates, frequency: Frequency) -> list[Gap]:
         row = int(np.argmax(counts < 0))
         raise OptionError(f"dates: {dates[row + 1]} comes after {dates[row]}: sort them first, and keep one of each")
     found = []
-    for row in np.flatnonzero(counts):
+    for row in np.flatnonzero(counts).tolist():
         first = frequency.after(dates[row], 1)[0]
         # From the row's own date on: what lies between is not made, it may be long.
         last = _jump(frequency, dates[row], int(counts[row]))
-        found.append(Gap(int(row), first, last, int(counts[row])))
+        found.append(Gap(row, first, last, int(counts[row])))
     return found
 
 

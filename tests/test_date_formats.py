@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timeglass import DataError, OptionError
@@ -78,7 +78,9 @@ def test_what_is_recognised(texts, name, dates):
     assert guess(*texts) == (name, dates)
 
 
-@pytest.mark.parametrize("texts", [["red", "green"], ["1.5", "a", "b"], [], ["１９４９-01", "１９４９-02"], ["a\nb", "2020\n"]])
+@pytest.mark.parametrize(
+    "texts", [["red", "green"], ["1.5", "a", "b"], [], ["１９４９-01", "１９４９-02"], ["a\nb", "2020\n"]]
+)
 def test_what_is_no_date(texts):
     assert guess_format(column(*texts)) is None
 
@@ -165,6 +167,7 @@ UNITS = {"Y": (-1000, 7000), "M": (-20_000, 90_000), "D": (-700_000, 2_900_000),
 
 
 @pytest.mark.parametrize("name", [*PATTERNS, *NUMBERS])
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_what_is_written_is_read_back(name, data):
     unit = unit_of(tokens(name)) if name not in ("number", "excel", "unix", "unix-ms") else "s"
@@ -202,7 +205,7 @@ def test_parts_of_a_second_are_read_back(numbers, unit):
     ],
 )  # fmt: skip
 def test_what_pandas_writes_is_read(name, style):
-    dates = np.sort(np.random.default_rng(1).integers(-10**10, 10**10, 2000) // 60 * 60).astype("datetime64[s]")
+    dates = np.sort(np.random.default_rng(1).integers(-(10**10), 10**10, 2000) // 60 * 60).astype("datetime64[s]")
     dates = dates if "hh" in name else dates.astype("datetime64[D]")
     texts = list(pd.DatetimeIndex(dates.astype("datetime64[s]")).strftime(style))
     form = guess_format(column(*texts))
@@ -222,6 +225,7 @@ def test_no_part_of_a_date_is_lost_in_writing(name, date):
         DateFormat(name).format(np.array([date], "datetime64"))
 
 
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=5), st.sampled_from([*PATTERNS, *NUMBERS, None]))
 def test_any_text_is_read_or_refused_with_its_place(texts, chosen):
     try:
@@ -232,6 +236,7 @@ def test_any_text_is_read_or_refused_with_its_place(texts, chosen):
         assert str(error).startswith("data.csv:")
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 199), st.text("0123456789-/.T :WQ", min_size=1, max_size=12))
 def test_a_fault_is_found_at_its_line(row, fault):
     texts = np.arange("1999-01-01", "1999-07-20", dtype="datetime64[D]").astype(str).tolist()

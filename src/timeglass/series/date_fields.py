@@ -21,6 +21,8 @@ _RANGES = {
     "minute": (0, 59), "second": (0, 59), "offset_hour": (0, 23), "offset_minute": (0, 59),
 }  # fmt: skip
 
+_FROM_1 = ("month", "day", "weekday", "week", "quarter")
+
 
 @dataclass(frozen=True)
 class Impossible:
@@ -50,7 +52,7 @@ class Fields:
             if found.get(name) is not None:
                 signed = found[name][0] in "+-"
                 value = shapes.number(rows, match.start(name) + signed, match.end(name))
-                self.of(name, 1)[rows] = -value if found[name][0] == "-" else value
+                self.of(name, int(name in _FROM_1))[rows] = -value if found[name][0] == "-" else value
                 self._check(name, value, rows)
         if found.get("name"):
             names = [month[:3].lower() for month in MONTHS]

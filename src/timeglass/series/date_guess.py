@@ -109,9 +109,8 @@ def _of_numbers(column: TextColumn, shapes: Shapes) -> DateFormat:
     """Whole numbers: years, days without separators, or what only the user can know."""
     main = max(shapes.counts, key=lambda shape: shapes.counts[shape])
     like = {shape for shape in shapes.counts if re.fullmatch(r"[+-]?0{1,18}(\.0+)?", shape)}
-    values = np.concatenate(
-        [shapes.number(rows, 0, len(s)) for s, rows in shapes if s in like and s.isdigit()] or [[0]]
-    )
+    whole = [shapes.number(rows, 0, len(shape)) for shape, rows in shapes if shape in like and shape.isdigit()]
+    values = np.concatenate([*whole, np.zeros(not whole, np.int64)])
     low, high = int(values.min()), int(values.max())
     if {shape.partition(".")[0] for shape in like} == {"00000"} and low >= 20_000 and high < 80_000:
         _ask("excel", "Excel's number of a day", column, shapes.first(main))

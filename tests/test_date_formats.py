@@ -125,7 +125,8 @@ def test_what_is_no_date(texts):
          "write all dates as yyyy-mm-dd, or give --date-format dd/mm/yyyy or mm/dd/yyyy and correct the others"),
         (["03/04/2021", "03/05/2021"],
          "data.csv:2:1: column 'Day' holds '03/04/2021': days or months first? 2021-04-03, a row every month, on day 3 "
-         "(--date-format dd/mm/yyyy) or 2021-03-04, a row every day (--date-format mm/dd/yyyy); the file does not tell"),
+         "(--date-format dd/mm/yyyy) or 2021-03-04, a row every day (--date-format mm/dd/yyyy); "
+         "the file does not tell"),
         (["44197", "44198"],
          "a number, or Excel's number of a day (2021-01-01)? Give --date-format number, or --date-format excel"),
         (["1609459200", "1609462800"], "a number, or seconds since 1970 (2021-01-01T00:00:00)?"),
@@ -143,7 +144,8 @@ def test_what_is_refused_or_asked(texts, message):
         ("dd/mm/yyyy", "03/04/2021", "2021-04-03"), ("mm/dd/yyyy", "03/04/2021", "2021-03-04"),
         ("excel", "44197", "2021-01-01"), ("excel", "44197.5", "2021-01-01T12:00:00"),
         ("unix", "1609459200", "2021-01-01T00:00:00"), ("unix-ms", "1609459200250", "2021-01-01T00:00:00.250"),
-        ("number", "44197", "44197"), ("yyyy|mm|dd", "2021|03|04", "2021-03-04"), ("yyyymmdd", "20210304", "2021-03-04"),
+        ("number", "44197", "44197"), ("yyyy|mm|dd", "2021|03|04", "2021-03-04"),
+        ("yyyymmdd", "20210304", "2021-03-04"),
     ],
 )  # fmt: skip
 def test_the_option_settles_it(chosen, text, date):

@@ -1,0 +1,145 @@
+"""From the texts of a column: how are its dates written? What two readings fit is asked, not guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.errors import DataError
+from timeglass.series.calendar import Frequency
+from timeglass.series.date_formats import DateFormat
+from timeglass.series.date_patterns import PATTERNS, expression
+from timeglass.series.frequencies import detect
+from timeglass.series.gaps import order
+from timeglass.series.text_column import TextColumn
+from timeglass.series.text_shapes import Shapes
+from timeglass.words import quoted
+
+__all__ = ["guess_format"]
+
+_MOST_SHAPES = 1000  # that are looked at: a column with more kinds of text than this has no dates
+_TWO_DIGITS = re.compile(r"(0?0[./-]0?0[./-]|[a-z]{3,9}[ -]|0?0[ -][a-z]{3,9}[ -])'?00", re.IGNORECASE)
+
+
+def guess_format(column: TextColumn, *, chosen: str | None = None) -> DateFormat | None:
+    """How most of the texts are written; None where fewer than half are dates or whole numbers.
+
+    DataError where a text is blank, and where two readings fit: 03/04/2021, 44197 (Excel's days), 1609459200 (seconds).
+    `chosen`, the option `--date-format`, settles it.
+
+    >>> print(guess_format(TextColumn(["1959Q1", "1959Q2"], [2, 3], "data.csv", "Quarter")))
+    read as dates written yyyyQq; another reading: --date-format
+    """
+    for row, text in enumerate(column.texts):
+        if not text or text.isspace():
+            raise column.refusal(row, "the date is blank: fill it in, or cut the row")
+    if chosen is not None:
+        return DateFormat(chosen, "it was chosen")
+    shapes = Shapes(column.texts)
+    numbers = sum(count for shape, count in shapes.counts.items() if re.fullmatch(r"[+-]?0{1,18}(\.0+)?", shape))
+    if numbers * 2 > len(column):
+        return _of_numbers(column, shapes)
+    fits = {pattern: _count(pattern, shapes) for pattern in PATTERNS}
+    best = max(fits, key=lambda pattern: fits[pattern], default="")  # the first of equally many
+    if fits[best] * 2 <= len(column):
+        _refuse_two_digits(column, shapes)
+        return None
+    day, _, time = best.partition(" ")
+    if day in ("dd/mm/yyyy", "dd-mm-yyyy"):
+        return _which_first(column, shapes, day, time)
+    return DateFormat(best)
+
+
+def _count(pattern: str, shapes: Shapes) -> int:
+    """How many texts are of this pattern."""
+    wanted = expression(pattern)
+    some = list(shapes.counts.items())[:_MOST_SHAPES]
+    return sum(count for shape, count in some if wanted.fullmatch(shape))
+
+
+def _refuse_two_digits(column: TextColumn, shapes: Shapes) -> None:
+    short = [shape for shape in list(shapes.counts)[:_MOST_SHAPES] if _TWO_DIGITS.fullmatch(shape)]
+    if sum(shapes.counts[shape] for shape in short) * 2 > len(column):
+        raise column.refusal(shapes.first(short[0]), "its year has two digits: write all of them with four")
+
+
+def _which_first(column: TextColumn, shapes: Shapes, day: str, time: str) -> DateFormat:
+    """Days or months first: a number above 12 tells, or else the reader of this must."""
+    mark = day[2]
+    names = [f"{pattern} {time}".strip() for pattern in (day, f"mm{mark}dd{mark}yyyy")]
+    above = [_first_above_12(shapes, names[0], field) for field in ("day", "month")]
+    rows = [row for row in above if row is not None]
+    if not rows:
+        shown = " or ".join(_reading(name, column) for name in names)
+        raise column.refusal(0, f"days or months first? {shown}; the file does not tell")
+    texts = {row: f"line {column.lines[row]} has {quoted(column.texts[row])}" for row in rows}
+    if len(texts) == 2:
+        raise column.refusal(
+            max(rows),
+            f"{texts[min(rows)]}, and no one format fits both: write all dates as yyyy-mm-dd, or give "
+            f"--date-format {names[0]} or {names[1]} and correct the others",
+        )
+    return DateFormat(names[0] if above[0] is not None else names[1], texts[rows[0]])
+
+
+def _first_above_12(shapes: Shapes, pattern: str, field: str) -> int | None:
+    """The first row in which this field is more than any month's number."""
+    found = []
+    for shape, rows in shapes:
+        if match := expression(pattern).fullmatch(shape):
+            found += rows[shapes.number(rows, *match.span(field)) > 12][:1].tolist()
+    return min(found, default=None)
+
+
+def _reading(name: str, column: TextColumn) -> str:
+    """What the dates would be in this format, with the option that chooses it."""
+    try:
+        dates = DateFormat(name).parse(column).dates
+    except DataError:
+        return f"--date-format {name}"
+    found = detect(dates[order(dates).rows])
+    rows = f", a row every {found}" if isinstance(found, Frequency) else ""
+    return f"{dates[0]}{rows} (--date-format {name})"
+
+
+def _of_numbers(column: TextColumn, shapes: Shapes) -> DateFormat:
+    """Whole numbers: years, days without separators, or what only the user can know."""
+    main = max(shapes.counts, key=lambda shape: shapes.counts[shape])
+    like = {shape for shape in shapes.counts if re.fullmatch(r"[+-]?0{1,18}(\.0+)?", shape)}
+    whole = [shapes.number(rows, 0, len(shape)) for shape, rows in shapes if shape in like and shape.isdigit()]
+    values = np.concatenate([*whole, np.zeros(int(not whole), np.int64)])
+    low, high = int(values.min()), int(values.max())
+    if {shape.partition(".")[0] for shape in like} == {"00000"} and low >= 20_000 and high < 80_000:
+        _ask("excel", "Excel's number of a day", column, shapes.first(main))
+    if any("." in shape for shape in like):
+        return DateFormat("number")
+    if like <= {"000000000", "0000000000"} and low >= 10**8 and high < 5 * 10**9:
+        _ask("unix", "seconds since 1970", column, shapes.first(main))
+    if like <= {"000000000000", "0000000000000"} and low >= 10**11:
+        _ask("unix-ms", "milliseconds since 1970", column, shapes.first(main))
+    signed = {shape for shape in like if shape[0] in "+-"}
+    if like - signed == {"0000"} and (low >= 1000 and high < 3000) | (signed <= {"+0000", "-0000"} and bool(signed)):
+        return DateFormat("yyyy", f"all lie from {low} to {high}" if not signed else "all have four digits")
+    for name in ("yyyymmdd", "yyyymm"):
+        if like == {"0" * len(name)} and all(_plausible(values, name)):
+            return DateFormat(name, f"all {len(values):,} numbers make such dates")
+    return DateFormat("number")
+
+
+def _plausible(values: NDArray[np.int64], name: str) -> Iterator[bool]:
+    month = values if name == "yyyymm" else values // 100
+    yield bool((month // 100 >= 1600).all() and (month // 100 < 2200).all())
+    yield bool((month % 100 >= 1).all() and (month % 100 <= 12).all())
+    if name == "yyyymmdd":
+        yield bool((values % 100 >= 1).all() and (values % 100 <= 31).all())
+
+
+def _ask(name: str, words: str, column: TextColumn, row: int) -> None:
+    text = column.texts[row]
+    date = DateFormat(name).parse(TextColumn([text], [column.lines[row]], column.source, column.name)).dates[0]
+    raise column.refusal(
+        row, f"a number, or {words} ({date})? Give --date-format number, or --date-format {name} to read it as such"
+    )

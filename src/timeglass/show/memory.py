@@ -10,7 +10,7 @@ from timeglass.show.axes import Axis, across, upright
 from timeglass.show.colours import BLUE, FAINT, GREY, INK, ORANGE
 from timeglass.show.numbers import exact, number
 from timeglass.show.svg import Element, canvas, circle, line, path, rectangle, svg_text, text
-from timeglass.words import shown
+from timeglass.words import counted, shown
 
 __all__ = ["MemoryPicture", "StatesPicture", "memory_svg", "states_svg"]
 
@@ -49,13 +49,13 @@ def memory_svg(drawn: MemoryPicture) -> str:
     for back, value in enumerate(drawn.curve):
         x, y = _LEFT + back * wide, size.place(value)
         box = (x + 0.1 * wide, y, 0.8 * wide, max(0.5, bottom - y))
-        tip = f"{back} steps before the last: {exact(value)}"
+        tip = f"{counted(back, 'step')} before the last: {exact(value)}"
         rectangle(root, box, fill=BLUE if back < drawn.steps else "#b9c6d6", tip=tip)
     if drawn.steps:
         x = _LEFT + drawn.steps * wide
         line(root, (x, _TOP - 6, x, bottom), colour=ORANGE, width=2, dashed=True, tip=drawn.title)
         right = x > _WIDTH - 200
-        words, anchor = f"{drawn.steps} of {count} step{'s' if count > 1 else ''}", "end" if right else "start"
+        words, anchor = f"{drawn.steps} of {counted(count, 'step')}", "end" if right else "start"
         text(root, words, at=(x - 6 if right else x + 6, _TOP - 4), size=11.5, anchor=anchor)
     line(root, (_LEFT, bottom, _WIDTH - _RIGHT, bottom), colour=INK)
     half = wide / 2

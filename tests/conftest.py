@@ -22,6 +22,8 @@ def timeglass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     """`timeglass` with these arguments in `tmp_path`, in this process: for what a new one would start for in vain."""
     from timeglass.cli.main import main
 
+    monkeypatch.delenv("COLUMNS", raising=False)  # other packages set it; a test that wants it does so after this
+
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         monkeypatch.setattr(sys, "argv", ["timeglass", *arguments])
         with monkeypatch.context() as here:

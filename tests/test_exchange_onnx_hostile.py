@@ -215,3 +215,15 @@ def test_a_masked_network_that_was_changed_is_not_believed(path: Path) -> None:
     proto.metadata_props[0].value = proto.metadata_props[0].value.replace("0.5", "0.25")
     path.write_bytes(proto.SerializeToString())
     assert "Equal masking/marked is not understood" in refusal(path) or "to_onnx wrote it" in refusal(path)
+
+
+@pytest.mark.parametrize("value", [3, 0.5])
+def test_an_attribute_of_another_kind_than_its_own_is_refused(path: Path, value: float) -> None:
+    proto = written(path)
+    node = next(node for node in proto.graph.node if node.op_type == "GRU")
+    del node.attribute[:]
+    node.attribute.extend(
+        [onnx.helper.make_attribute("hidden_size", 3), onnx.helper.make_attribute("activations", value)]
+    )
+    path.write_bytes(proto.SerializeToString())
+    assert str(path) in refusal(path)

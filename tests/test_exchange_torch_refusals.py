@@ -26,9 +26,9 @@ def _seeded() -> None:
     [
         (lambda y: y + 1e-3, "something else"),
         (lambda y: y * float("nan"), "something else"),
-        (lambda y: y.repeat(1, 2), r"gives \(6, 2\) for windows \(6, 5, 2\), its layers in order \(6, 1\)"),
+        (lambda y: y.repeat(1, 2), r"gives \(13, 2\) for windows \(13, 5, 2\), its layers in order \(13, 1\)"),
         (lambda y: {"y": y}, "gives dict: expected a tensor"),
-        (lambda y: y @ y, r"fails on windows \(6, 5, 2\): RuntimeError"),
+        (lambda y: y @ y, r"fails on windows \(13, 5, 2\): RuntimeError"),
     ],
 )
 def test_a_forward_that_does_something_else_is_refused(change: Callable[[Any], Any], said: str) -> None:
@@ -161,3 +161,51 @@ def test_sources_that_are_none_and_options_that_do_not_apply() -> None:
             from_torch(module, **options)
     with pytest.raises(OptionError, match="set return_sequences=True"):
         from_torch(nn.Linear(2, 1), time_steps=5)
+
+
+class Stateful(nn.Module):
+    """Goes on from where the last call ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.head, self.state = nn.GRU(2, 3, batch_first=True), nn.Linear(3, 1), None
+
+    def forward(self, x: Any) -> Any:
+        states, state = self.rnn(x, self.state)
+        self.state = state.detach()
+        return self.head(states[:, -1])
+
+
+class Clamped(Net):
+    """Windows beyond five are cut."""
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(x.clamp(-5, 5))
+
+
+def test_a_forward_with_a_state_of_its_own_or_with_limits_is_refused_and_left_as_it_was() -> None:
+    module = Stateful()
+    with pytest.raises(DataError, match="keeps a state from call to call"):
+        from_torch(module, time_steps=5)
+    assert module.state is None
+    module(torch.zeros(2, 5, 2))
+    with pytest.raises(DataError, match="does something else than its layers in order"):
+        from_torch(Clamped(nn.GRU(2, 3, batch_first=True), nn.Linear(3, 1)), time_steps=5)
+
+
+@pytest.mark.parametrize(
+    ("part", "put"),
+    [
+        ("dense", lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))),
+        ("gru", lambda: nn.GRU(1, 3, num_layers=2, batch_first=True)),
+    ],
+)
+def test_a_module_of_ours_that_was_changed_is_run_beside_what_comes_back(
+    part: str, put: Callable[[], nn.Module]
+) -> None:
+    module = to_torch(NETWORKS["gru"].sequential(seed=1))
+    assert hasattr(module, part)
+    from_torch(module, time_steps=6)
+    setattr(module, part, put())
+    with pytest.raises(DataError, match="this module came from to_torch"):
+        from_torch(module, time_steps=6)

@@ -275,6 +275,7 @@ CHANGES = {
     "layers do not fit": (("layers", 1), {"class": "Masking", "mask_value": 0, "input_shape": None, "name": None},
                           "network: Masking(mask_value=0, input_shape=None, name=None) needs a sequence"),
     "no layers": (("layers",), [], "layers: expected a list of 1 to 1,000"),
+    "no shape": (("input_shape",), None, "input_shape: expected [time steps, features], got 'None'"),
     "shape": (("input_shape",), [3, 0], "network: Input shape: expected (time steps, features)"),
     "shape 2": (("layers", 2, "input_shape"), [3, 1], "a layer's input_shape contradicts the network's, (3, 1)"),
     "networks": (("networks",), 0, "networks: expected a whole number from 1 to 4294967296, got '0'"),

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from networks import Network, dense, gru, linear_skip, masking, rnn, task_of
+from networks import KERNEL, NETWORKS, Network, dense, gru, linear_skip, masking, rnn, task_of
 from spreadsheets import blocks, changed, computed, needs_libreoffice, needs_xlsx, read
 
 from timeglass import GRU, Bidirectional, Dense, Input, Masking, Sequential, SimpleRNN
@@ -296,3 +296,13 @@ def test_a_pair_with_a_mask_and_names_of_its_own(tmp_path):
     assert blocks(book.sheets["back"])["mask"].ravel().tolist() == [1, 0, 1]
     assert blocks(book.sheets["back"])["back.y"][1].tolist() == [0, 0]
     assert (blocks(book.sheets["back"])["back.h"][1] != 0).all()
+
+
+def test_a_trace_of_the_kernel_is_written_by_the_definition(tmp_path):
+    """Which a spreadsheet computes: float32's last bits would look like a change."""
+    model = NETWORKS["gru"].sequential(seed=1)
+    x = NETWORKS["gru"].windows(1)
+    places = tmp_path / "lanes.xlsx", tmp_path / "numpy.xlsx"
+    model.trace(x, engine="lanes" if KERNEL else "numpy").to_xlsx(places[0])
+    model.trace(x).to_xlsx(places[1])
+    assert places[0].read_bytes() == places[1].read_bytes()

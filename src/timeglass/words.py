@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["printable", "quoted", "shown"]
+__all__ = ["counted", "printable", "quoted", "shown"]
 
 _MOST = 40  # characters
 
@@ -14,6 +14,15 @@ def shown(text: str) -> str:
     ('a\\nb', True)
     """
     return printable(text if len(text) <= _MOST else text[:_MOST] + "…")
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something, whose plural ends in s.
+
+    >>> counted(1, "window"), counted(1200, "step")
+    ('1 window', '1,200 steps')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def printable(text: str) -> str:

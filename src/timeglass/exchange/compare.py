@@ -13,8 +13,10 @@ from timeglass.types import Array, Floats
 
 __all__ = ["check_same", "probe_windows"]
 
-# How far the windows reach: about zero, where activations are straight, at one, and where they bend.
-_SCALES = (0.0, 0.1, 0.5, 1.0, 1.0, 3.0)
+# How far the windows of noise reach: about zero, where activations are straight, at one, where they bend, and beyond.
+_SCALES = (0.0, 0.1, 0.5, 1.0, 1.0, 3.0, 10.0)
+# And smooth ones, as series are: level and slope over the window, and how far a wave about that goes.
+_SMOOTH = ((1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (3.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0), (0.5, 0.0, 0.5))
 _TOLERANCE = 2e-5  # of forecasts in float32, of about one
 _OF_ROUNDING = 16.0  # times what rounding alone does to this network
 _MOST_ROUNDING = 1e-2
@@ -23,12 +25,16 @@ _MOST_ROUNDING = 1e-2
 def probe_windows(time_steps: int, features: int, count: int = 0) -> Floats:
     """Seeded windows (N, T, F): `count` of them, or a number that is not T, so that no axis is taken for another.
 
-    >>> probe_windows(5, 2).shape, probe_windows(6, 2).shape
-    ((6, 5, 2), (7, 6, 2))
+    >>> probe_windows(5, 2).shape, probe_windows(13, 2).shape
+    ((13, 5, 2), (14, 13, 2))
     """
-    count = count or (len(_SCALES) + (time_steps == len(_SCALES)))
-    scales = np.resize(_SCALES[::-1], count)[:, None, None]
-    return (scales * np.random.default_rng(20).uniform(-1, 1, (count, time_steps, features))).astype(np.float32)
+    kinds = len(_SCALES) + len(_SMOOTH)
+    count = count or kinds + (time_steps == kinds)
+    noise = np.random.default_rng(20).uniform(-1, 1, (count, time_steps, features))
+    at = np.arange(1, time_steps + 1)[:, None] / time_steps + np.zeros(features)  # (T, F)
+    windows = [scale * noise[i] for i, scale in enumerate(_SCALES[::-1][:count])]
+    windows += [level + slope * at + wave * np.sin(6 * at) for level, slope, wave in _SMOOTH]
+    return np.resize(np.array(windows), (count, time_steps, features)).astype(np.float32)
 
 
 def check_same(model: Sequential, theirs: Callable[[Floats], Array], where: str, remedy: str, count: int = 0) -> None:

@@ -136,7 +136,8 @@ def read_json(text: bytes, place: Place) -> Any:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)
         if len(found) < len(items):
-            twice = next(name for i, (name, _) in enumerate(items) if name in dict(items[:i]))
+            seen: set[str] = set()
+            twice = next(name for name, _ in items if name in seen or seen.add(name))  # type: ignore[func-returns-value]
             raise place.refuse(f"the name {quoted(twice)} comes twice in one object")
         return found
 

@@ -29,7 +29,8 @@ __all__ = ["from_onnx"]
 
 _WINDOWS = 3  # with which a graph is followed where it leaves their number open
 _MOST_WINDOWS = 256
-_MOST_STEPS = 2**16
+_MOST_STEPS = 2**12
+_MOST_ALL_STEPS = 2**15  # of all windows that the file wants at once
 _MOST_NUMBERS = 2**22  # in a window
 _REMEDY = "the file's operators do not do what they were taken for: please report this with the file"
 
@@ -69,7 +70,13 @@ def from_onnx(path: str | os.PathLike[str], *, time_steps: int | None = None) ->
     proto = read_proto(onnx, where)
     model = _own(onnx, proto, where)
     if model is None:
-        return _foreign(graph_of(proto, where, onnx.defs.onnx_opset_version()), proto, steps)
+        graph = graph_of(proto, where, onnx.defs.onnx_opset_version())
+        try:
+            return _foreign(graph, proto, steps)
+        except (DataError, OptionError):
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError) as error:  # attributes of other kinds than theirs
+            raise DataError(f"{where} is damaged: an operator's attributes do not fit ({error})") from None
     if steps not in (None, model.architecture.time_steps):
         raise _other_steps(model.architecture.time_steps, steps)
     return model
@@ -160,8 +167,13 @@ def _layouts(graph: Graph, time_steps: int | None) -> Iterator[tuple[int, int, i
             raise OptionError(f"from_onnx time_steps: {where}, which leaves the number of steps open: say how many")
         if len(layouts) == 1 and time_steps not in (None, own):
             raise _other_steps(own, time_steps)
-        if (windows or 0) > _MOST_WINDOWS or own > _MOST_STEPS or own * features > _MOST_NUMBERS:
-            raise DataError(f"{where}: expected at most {_MOST_WINDOWS} windows at once, of {_MOST_STEPS:,} steps")
+        if (windows or 0) > _MOST_WINDOWS:
+            raise DataError(f"{where} takes {windows:,} windows at once: at most {_MOST_WINDOWS} are understood")
+        if own > _MOST_STEPS or own * (windows or 1) > _MOST_ALL_STEPS or own * features > _MOST_NUMBERS:
+            raise DataError(
+                f"{where} takes windows of {own:,} steps of {features:,} features, {windows or 'any number'} at once: "
+                f"at most {_MOST_STEPS:,} steps are understood, and {_MOST_ALL_STEPS:,} in all windows"
+            )
         if time_steps in (None, own):
             yield windows or 0, own, features, steps_first
 

@@ -10,12 +10,13 @@ it is needed: reading a state dict of NumPy arrays does not.
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from timeglass.errors import DataError, EngineError, OptionError
+from timeglass.errors import DataError, EngineError, InputError, OptionError
 from timeglass.exchange.chain_of_layers import Piece, sequential_of, with_sequences
 from timeglass.exchange.compare import check_same
 from timeglass.exchange.torch_read import module_pieces, state_pieces, with_activations
@@ -82,9 +83,22 @@ def from_torch(
         return _back(source, steps, sequences, activations, order)
     name = f"from_torch: {type(source).__name__}"
     model = _network(name, module_pieces(source, order), steps, sequences, activations)
-    with _quietly(source):
-        check_same(model, lambda x: _run(source, x, name, sequences), name, _remedy(model))
+    _check(model, source, name, sequences)
     return model
+
+
+def _check(model: Sequential, source: Any, where: str, sequences: bool) -> None:
+    """A `DataError` unless the module gives the model's forecasts, each time that it is asked. It is left as it was."""
+    twin = copy.deepcopy(source)
+
+    def run(x: Floats) -> Array:
+        first, again = (_run(twin, x, where, sequences) for _ in range(2))
+        if not np.array_equal(first, again, equal_nan=True):
+            raise DataError(f"{where}: its forward keeps a state from call to call, which Timeglass's networks do not")
+        return first
+
+    with _quietly(twin):
+        check_same(model, run, where, _remedy(model))
 
 
 def _network(
@@ -103,7 +117,13 @@ def _network(
 
 def _back(source: Any, steps: int, sequences: bool, activations: Any, order: Any) -> Sequential:
     """A network that went to torch, with the weights that it has there now."""
-    model: Sequential = source.to_sequential()
+    try:
+        model: Sequential = source.to_sequential()
+    except (KeyError, AttributeError, InputError) as error:
+        raise DataError(
+            f"from_torch: this module came from to_torch, and other layers were put in place of its own ({error}): "
+            "give its state dict, or a module of torch's layers"
+        ) from None
     if steps != model.architecture.time_steps or activations is not None or order is not None:
         raise OptionError(
             f"from_torch: this module came from to_torch, for {model.architecture.time_steps} time steps, and knows "
@@ -113,6 +133,7 @@ def _back(source: Any, steps: int, sequences: bool, activations: Any, order: Any
         raise OptionError(
             f"from_torch return_sequences: this module came from to_torch with {not sequences}: give that"
         )
+    _check(model, source, "from_torch: this module came from to_torch, but", sequences)
     return model
 
 

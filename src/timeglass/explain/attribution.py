@@ -25,6 +25,7 @@ from timeglass.show.svg import framed
 from timeglass.show.waterfall import Waterfall, waterfall_svg
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
+from timeglass.words import counted
 
 __all__ = ["Attribution", "attribute"]
 
@@ -74,6 +75,12 @@ class Attribution:
     def picture(self, window: int = 0, output: int = 0) -> Waterfall:
         """A bar for each number of one window, from baseline to forecast: `waterfall_svg` draws them."""
         return attribution_picture(self.shares, self.forecasts, self.baseline, window=window, output=output)
+
+    def __repr__(self) -> str:
+        """One line: all the shares would fill pages."""
+        kinds = ("window", "output", "step", "feature")
+        sizes = ", ".join(counted(count, what) for count, what in zip(self.shares.shape, kinds, strict=True))
+        return f"Attribution({sizes}; {counted(self.points, 'point')}, gap {self.gap:.1e})"
 
     def _repr_html_(self) -> str:
         return framed(waterfall_svg(self.picture()))

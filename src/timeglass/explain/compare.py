@@ -18,6 +18,7 @@ from timeglass.explain.unit_groups import unit_groups
 from timeglass.trace.recording import record
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
+from timeglass.words import counted
 
 __all__ = ["Comparison", "aligned", "compare"]
 
@@ -45,6 +46,12 @@ class Comparison:
             return None
         distances = [np.linalg.norm(trace.weight_row - self.one.weight_row) for trace in (self.other, self.aligned)]
         return float(distances[0]), float(distances[1])
+
+    def __repr__(self) -> str:
+        """One line: three traces and all pairs of units would fill pages."""
+        layers, apart = counted(len(self.matchings), "layer"), np.abs(self.differences).max()
+        windows = counted(self.one.windows, "window")
+        return f"Comparison({layers} matched over {windows}; forecasts at most {apart:.4g} apart)"
 
     def lines(self) -> list[str]:
         """In words: forecasts, losses, units, weights."""

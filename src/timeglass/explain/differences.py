@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from timeglass.errors import OptionError
+from timeglass.explain.corners import changed_sides, corner_sides
 from timeglass.network import chain
 from timeglass.trace.trace import Trace
 from timeglass.train.losses import batch_shares
@@ -32,6 +33,9 @@ class Differences(NamedTuple):
 
     central: Array
     spread: Array  # half of what the differences to either side are apart
+    # Windows in which a nudge takes an activation across a corner. A weight's differences leave them out, unless that
+    # would leave none.
+    corners: Array  # (M, N)
 
 
 def needs_targets(trace: Trace) -> None:
@@ -52,20 +56,25 @@ def rounding(trace: Trace) -> float:
 
 def weights_nudged(trace: Trace, at: int, changes: Array) -> Differences:
     """(M,): of the mean loss along changes (M, size) of the weights from `at` on."""
-    row, here = trace.weight_row, _losses(trace, trace.weight_row[None]).sum()
+    row, here = trace.weight_row, _losses(trace, trace.weight_row[None])[0]
     own = slice(at, at + changes.shape[1])
     nudges = _NUDGE * np.maximum(1, np.abs(row[own] * changes).max(axis=1))
     found = []
     for first in range(0, len(changes), _block(trace)):
         some = slice(first, first + _block(trace))
-        sums, steps = [], []
+        losses, sides, steps = [], [], []
         for sign in (1, -1):
             rows = np.repeat(row[None], len(changes[some]), axis=0)
             rows[:, own] += sign * nudges[some, None] * changes[some]
             # The step that was taken is what the sum rounded it to.
             steps.append(np.abs(rows[:, own] - row[own]).max(axis=1))
-            sums.append(_losses(trace, rows).sum(axis=1))
-        found.append(_sides(sums[0], sums[1], here, (steps[0], steps[1])))
+            own_losses, own_sides = _losses(trace, rows)
+            losses.append(own_losses)
+            sides.append(own_sides)
+        corners = changed_sides(sides[0], sides[1], losses[0].shape)
+        kept = ~corners | corners.all(axis=1, keepdims=True)
+        up, down, still = (np.where(kept, each, 0).sum(axis=1) for each in (*losses, here))
+        found.append(_sides(up, down, still, (steps[0], steps[1]), corners))
     return _joined(found)
 
 
@@ -73,7 +82,7 @@ def states_nudged(trace: Trace, index: int, places: Array) -> Differences:
     """(M, N): of each window's share of the mean loss by a recurrent node's states at places (M, 2): step, unit."""
     node = trace.architecture.layers[index]
     nudge = _NUDGE * max(1.0, float(np.abs(trace[f"{node.name}.h"]).max()))
-    here = _losses(trace, trace.weight_row[None])
+    here = _losses(trace, trace.weight_row[None])[0]
     found = []
     for first in range(0, len(places), _block(trace)):
         steps, units = places[first : first + _block(trace)].T
@@ -81,8 +90,9 @@ def states_nudged(trace: Trace, index: int, places: Array) -> Differences:
         met = node.time_steps - 1 - steps if node.go_backwards else steps
         nudges = np.zeros((node.time_steps, len(steps), 1, node.units))
         nudges[met, np.arange(len(steps)), 0, units] = nudge
-        up, down = (_losses(trace, rows, {index: sign * nudges}) for sign in (1, -1))
-        found.append(_sides(up, down, here, (np.array(nudge), np.array(nudge))))
+        (up, above), (down, below) = (_losses(trace, rows, {index: sign * nudges}) for sign in (1, -1))
+        corners = changed_sides(above, below, up.shape)
+        found.append(_sides(up, down, here, (np.array(nudge), np.array(nudge)), corners))
     return _joined(found)
 
 
@@ -107,16 +117,17 @@ def state_differences(trace: Trace, layer: str | None = None) -> Array:
     return np.moveaxis(central.reshape(node.time_steps, node.units, -1), -1, 0)
 
 
-def _losses(trace: Trace, rows: Array, nudges: dict[int, Array] | None = None) -> Array:
-    """(L, N): what each window adds to the mean loss, of networks (L, P)."""
+def _losses(trace: Trace, rows: Array, nudges: dict[int, Array] | None = None) -> tuple[Array, list[Array]]:
+    """(L, N): what each window adds to the mean loss, of networks (L, P); and on which sides of corners they are."""
     assert trace.loss is not None
     assert trace.targets is not None
     values = chain.forward(trace.architecture, rows, trace["x"][None], nudges=nudges)
     shares = batch_shares(trace.windows, np.float64, steps=chain.step_mask(trace.architecture, values))
     p, y = chain.output(trace.architecture, values), trace.targets[None]
+    sides = corner_sides(trace.architecture, values)
     if shares.ndim == 2:
-        return np.asarray(trace.loss.of_windows(p, y) * shares)
-    return np.asarray((trace.loss.of_steps(p, y) * shares).sum(axis=-1))
+        return np.asarray(trace.loss.of_windows(p, y) * shares), sides
+    return np.asarray((trace.loss.of_steps(p, y) * shares).sum(axis=-1)), sides
 
 
 def _block(trace: Trace) -> int:
@@ -126,11 +137,11 @@ def _block(trace: Trace) -> int:
     return max(1, _MOST_NUMBERS // (each + trace.architecture.weight_count))
 
 
-def _sides(up: Array, down: Array, here: Array, steps: tuple[Array, Array]) -> Differences:
+def _sides(up: Array, down: Array, here: Array, steps: tuple[Array, Array], corners: Array) -> Differences:
     """From the losses with the nudge, against it, and without."""
     above, below = steps
     spread = np.abs((up - here) / above - (here - down) / below) / 2
-    return Differences((up - down) / (above + below), spread)
+    return Differences((up - down) / (above + below), spread, corners)
 
 
 def _joined(found: list[Differences]) -> Differences:

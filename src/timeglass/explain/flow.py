@@ -52,7 +52,7 @@ class GradientFlow:
         steps, first = len(self.state_norms), self.state_norms[-1 if self.go_backwards else 0]
         if self.go_backwards and not (self.exploded or self.vanished):
             return (
-                f"{self.layer} goes backwards: the gradient reaches the last of {steps} steps, where it begins, "
+                f"{self.layer}: the gradient reaches the last of {steps} steps, where it begins, "
                 f"{first:.2g} times that of the first"
             )
         if self.exploded:

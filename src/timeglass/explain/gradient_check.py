@@ -1,7 +1,8 @@
 """Each gradient beside its central finite difference, in float64: of the loss by the weights, and by the states.
 
 A gradient holds if it lies between the differences to either side, give or take a millionth of it and what rounding
-does to the loss: so a corner, as relu has one, is no fault.
+does to the loss. Where a nudge takes an activation across a corner, as relu has one, differences say nothing: such
+windows are left out of a weight's gradient, and a number of which no window is left is not compared, but counted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from timeglass.explain.equations import number
 from timeglass.model.checks import whole
 from timeglass.trace.trace import Trace
 from timeglass.types import Array
+from timeglass.words import counted
 
 __all__ = ["ArrayCheck", "GradientCheck", "check_gradients"]
 
@@ -35,6 +37,14 @@ class ArrayCheck:
     differences: Array  # (M,): the central ones
     allowed: Array  # (M,): how far apart the two may be
     whole: tuple[float, float, float] | None = None  # the same along ± 1 in all numbers at once, where M < count
+    corners: Array | None = None  # (M,): which are at a corner in every window, and so not comparable; None: none
+    partly: int = 0  # how many of the others are compared without those windows that are at a corner
+
+    @property
+    def at_corner(self) -> Array:
+        """(M,): `corners`; but what is not finite is never excused."""
+        none = np.zeros(len(self.gradients), dtype=bool)
+        return none if self.corners is None else np.asarray(self.corners & np.isfinite(self.gradients))
 
     @property
     def errors(self) -> Array:
@@ -44,32 +54,43 @@ class ArrayCheck:
 
     @property
     def holds_at(self) -> Array:
-        """(M,): which of them hold; what is not finite never does."""
-        return np.abs(self.gradients - self.differences) <= self.allowed
+        """(M,): which of them hold; what is not finite never does, and what is at a corner neither holds nor fails."""
+        return (np.abs(self.gradients - self.differences) <= self.allowed) & ~self.at_corner
 
     @property
     def holds(self) -> bool:
-        """Whether all hold."""
+        """Whether all that can be compared hold."""
         along = self.whole is None or abs(self.whole[0] - self.whole[1]) <= self.whole[2]
-        return bool(self.holds_at.all()) and along
+        return bool((self.holds_at | self.at_corner).all()) and along
 
     def lines(self, most: int = 3) -> list[str]:
         """In words, with those numbers that are furthest apart."""
-        apart = np.abs(self.gradients - self.differences)
-        size = float(np.abs(self.differences).max(initial=0.0))
-        share = f", {float(apart.max()) / size:.1e} of the largest" if size > 0 and len(apart) else ""
-        verdict = "holds" if self.holds else "FAILS"
-        head = f"{self.name}: {len(apart):,} of {self.count:,} numbers, at most {apart.max(initial=0.0):.1e} apart"
-        lines = [f"{head}{share}: {verdict}"]
-        for i in np.argsort(-apart / np.maximum(self.allowed, 1e-300), kind="stable")[:most]:
+        lines = [self._head()]
+        apart, corner = np.abs(self.gradients - self.differences), self.at_corner
+        shares = np.where(corner, -1, apart / np.maximum(self.allowed, 1e-300))
+        for i in np.argsort(-shares, kind="stable")[:most]:
             place = ", ".join(f"{axis} {value}" for axis, value in zip(self.axes, self.places[i], strict=True))
             pair = f"gradient {number(self.gradients[i], 10)}   finite difference {number(self.differences[i], 10)}"
-            lines.append(f"  {place:<28}{pair}   error {self.errors[i]:.1e}{'' if self.holds_at[i] else '   FAILS'}")
+            verdict = f"error {self.errors[i]:.1e}{'' if self.holds_at[i] else '   FAILS'}"
+            lines.append(f"  {place:<28}{pair}   {'at a corner: not comparable' if corner[i] else verdict}")
         if self.whole is not None:
-            gradient, difference, _ = self.whole
+            gradient, difference, allowed = self.whole
             pair = f"gradient {number(gradient, 10)}   finite difference {number(difference, 10)}"
-            lines.append(f"  {'all at once, each by ± 1':<28}{pair}")
+            corner_words = "   at a corner: not comparable" if np.isinf(allowed) else ""
+            lines.append(f"  {'all at once, each by ± 1':<28}{pair}{corner_words}")
         return lines
+
+    def _head(self) -> str:
+        compared = ~self.at_corner
+        apart = float(np.abs(self.gradients - self.differences)[compared].max(initial=0.0))
+        size = float(np.abs(self.differences)[compared].max(initial=0.0))
+        share = f", {apart / size:.1e} of the largest" if size > 0 else ""
+        count, left = int(compared.sum()), int((~compared).sum())
+        words = [f"{self.name}: {count:,} of {self.count:,} numbers, at most {apart:.1e} apart{share}"]
+        words += [f"{left:,} at a corner: not comparable"] * (left > 0)
+        words += [f"{self.partly:,} without the windows at a corner"] * (self.partly > 0)
+        verdict = ("holds" if count else "not compared") if self.holds else "FAILS"
+        return f"{'; '.join(words)}: {verdict}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +108,18 @@ class GradientCheck:
     @property
     def tested(self) -> int:
         """Numbers that were compared one by one."""
-        return sum(len(one.gradients) for one in self.arrays)
+        return sum(len(one.gradients) for one in self.arrays) - self.corners
+
+    @property
+    def corners(self) -> int:
+        """Numbers at a corner, which cannot be compared."""
+        return sum(int(one.at_corner.sum()) for one in self.arrays)
+
+    def __repr__(self) -> str:
+        """One line: all the numbers would fill pages."""
+        verdict = "all hold" if self.holds else "WRONG"
+        arrays, gradients = counted(len(self.arrays), "array"), counted(self.tested, "gradient")
+        return f"GradientCheck({arrays}, {gradients} tested, seed {self.seed}: {verdict})"
 
     def __getitem__(self, name: str) -> ArrayCheck:
         """An array's, by its name in the trace."""
@@ -102,6 +134,9 @@ class GradientCheck:
         head = f"{self.tested:,} gradients beside central finite differences in float64{chosen}"
         bad = [one.name for one in self.arrays if not one.holds]
         verdict = f"WRONG: {', '.join(bad)}" if bad else "all gradients hold"
+        if self.corners:
+            head += f"; {self.corners:,} more at a corner of an activation: not comparable"
+            verdict += "" if bad else " that can be compared"
         return [head, *(line for one in self.arrays for line in one.lines(most)), verdict]
 
 
@@ -151,12 +186,29 @@ def _weights_check(
     if few < gradient.size:
         changes = np.vstack([changes, rng.choice([-1.0, 1.0], gradient.size)])
     found = weights_nudged(trace, at, changes)
-    expected = changes @ flat
+    expected, lost = changes @ flat, np.asarray(found.corners.all(axis=1))
+    partly = found.corners.any(axis=1) & ~lost
+    if partly.any():
+        shares = trace[name]
+        shares = shares.reshape(trace.windows, -1, flat.size).sum(axis=1)  # (N, size)
+        expected[partly] = np.where(found.corners[partly], 0, changes[partly] @ shares.T).sum(axis=1)
     allowed = _allowed(expected, found, rounding(trace))
+    allowed[few:][lost[few:]] = np.inf
     along = (float(expected[-1]), float(found.central[-1]), float(allowed[-1])) if few < gradient.size else None
     places = np.stack(np.unravel_index(chosen, gradient.shape), axis=-1)
     axes = ("row", "column") if gradient.ndim == 2 else ("unit",)
-    return ArrayCheck(name, gradient.size, axes, places, expected[:few], found.central[:few], allowed[:few], along)
+    return ArrayCheck(
+        name,
+        gradient.size,
+        axes,
+        places,
+        expected[:few],
+        found.central[:few],
+        allowed[:few],
+        along,
+        lost[:few],
+        int(partly[:few].sum()),
+    )
 
 
 def _states_check(trace: Trace, index: int, most: int, rng: np.random.Generator) -> ArrayCheck:
@@ -171,4 +223,13 @@ def _states_check(trace: Trace, index: int, most: int, rng: np.random.Generator)
     places = np.column_stack([windows[1].ravel(), chosen[windows[0].ravel()] + [1, 0]])
     count = len(every) * trace.windows
     axes = ("window", "step", "unit")
-    return ArrayCheck(f"{node.name}.dh", count, axes, places, expected.ravel(), found.central.ravel(), allowed.ravel())
+    return ArrayCheck(
+        f"{node.name}.dh",
+        count,
+        axes,
+        places,
+        expected.ravel(),
+        found.central.ravel(),
+        allowed.ravel(),
+        corners=found.corners.ravel(),
+    )

@@ -136,7 +136,9 @@ def _layers(given: Any) -> tuple[Layer, ...]:
 
 
 def _architecture(layers: tuple[Layer, ...], input_shape: Any, networks: int) -> Architecture:
-    shape = Input(tuple(input_shape) if isinstance(input_shape, list) else input_shape).shape
+    if not isinstance(input_shape, list) or len(input_shape) != 2:
+        raise DataError(f"input_shape: expected [time steps, features], got {quoted(repr(input_shape))}")
+    shape = Input(tuple(input_shape)).shape
     if layers[0].input_shape not in (None, shape) or any(layer.input_shape for layer in layers[1:]):
         raise DataError(f"a layer's input_shape contradicts the network's, {shape}")
     architecture = Architecture.of(layers, time_steps=shape[0], features=shape[1])

@@ -35,9 +35,12 @@ _ELSEWHERE = {
     ".keras": "to_keras and from_keras write and read .keras files",
     ".h5": "Timeglass neither writes nor reads HDF5; .keras files are written by to_keras and read by from_keras",
     ".npz": "Timeglass keeps no model in .npz",
+    ".onnx": "to_onnx and from_onnx write and read .onnx files",
+    ".pt": "load it with torch.load(path, weights_only=True) and give that to from_torch",
     ".pkl": "Timeglass neither writes nor opens a pickle, which may run anything when it is opened",
 }
 _ELSEWHERE |= {".hdf5": _ELSEWHERE[".h5"], ".pickle": _ELSEWHERE[".pkl"], ".joblib": _ELSEWHERE[".pkl"]}
+_ELSEWHERE[".pth"] = _ELSEWHERE[".pt"]
 
 
 def save_model(model: Sequential, path: str | os.PathLike[str], scaler: MinMaxScaler | None = None) -> None:
@@ -47,12 +50,15 @@ def save_model(model: Sequential, path: str | os.PathLike[str], scaler: MinMaxSc
     target, ending = _place("save path", path)
     if not isinstance(scaler, MinMaxScaler | None):
         raise OptionError(f"save scaler: expected a MinMaxScaler, got {scaler!r}")
-    model.scaler = model.scaler if scaler is None else scaler
+    before, model.scaler = model.scaler, model.scaler if scaler is None else scaler
     try:
         content = model_bytes(model, ending)
-    except InputError as error:
-        raise type(error)(f"save {target}: {error}") from None
-    write_whole(target, lambda part: part.write_bytes(content), len(content))
+        write_whole(target, lambda part: part.write_bytes(content), len(content))
+    except BaseException as error:
+        model.scaler = before  # what was not saved has changed nothing
+        if isinstance(error, InputError) and not str(error).startswith(str(target)):
+            raise type(error)(f"save {target}: {error}") from None
+        raise
 
 
 def load_model(path: str | os.PathLike[str], *, engine: str | None = None) -> Sequential:

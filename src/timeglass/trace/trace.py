@@ -16,6 +16,7 @@ from timeglass.network.architecture import Architecture
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.train.losses import Loss
 from timeglass.types import Array
+from timeglass.words import counted, shown
 
 __all__ = ["Trace"]
 
@@ -41,8 +42,8 @@ class Trace:
     weights: list[dict[str, Array]]  # of each node, by name
     arrays: Mapping[str, Array]
     losses: Array | None = None  # (N,)
-    given: Mapping[int, Array] = field(default_factory=dict, repr=False)  # what each node gives; -1: the window
-    targets: Array | None = field(default=None, repr=False)  # (N, …, Ky), where it had some
+    given: Mapping[int, Array] = field(default_factory=dict)  # what each node gives; -1: the window
+    targets: Array | None = None  # (N, …, Ky), where it had some
     loss: Loss | None = None  # that the targets were measured with
 
     @property
@@ -127,6 +128,13 @@ class Trace:
             found.append(sums)
         return found
 
+    def __repr__(self) -> str:
+        """One line: all the arrays would fill pages."""
+        layers = [shown(node.name) for node in self.architecture.layers]
+        names = ", ".join(layers[:6]) + (f" and {len(layers) - 6} more" if len(layers) > 6 else "")
+        windows, steps = counted(self.windows, "window"), counted(self.arrays["x"].shape[1], "step")
+        return f"Trace({self.engine}: {counted(len(self), 'array')} of {windows}, {steps}; {names})"
+
     def _repr_html_(self) -> str:
         """For a notebook: the network unrolled over window 0, and a table of the arrays."""
         from timeglass.trace.page import trace_html  # XML is loaded only when something is drawn
@@ -192,4 +200,12 @@ class Trace:
         """
         from timeglass.trace.workbook import write_workbook  # a slow start
 
-        write_workbook(self, path, window=window, scaler=scaler)
+        write_workbook(self._by_definition(), path, window=window, scaler=scaler)
+
+    def _by_definition(self) -> Trace:
+        """A spreadsheet computes in float64: what the kernel recorded in float32 could not be told from a change."""
+        if self.engine == "numpy":
+            return self
+        from timeglass.trace.recording import record  # which makes traces
+
+        return record(self.architecture, self.weight_row, self.arrays["x"])

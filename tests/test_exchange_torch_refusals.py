@@ -209,3 +209,13 @@ def test_a_module_of_ours_that_was_changed_is_run_beside_what_comes_back(
     setattr(module, part, put())
     with pytest.raises(DataError, match="this module came from to_torch"):
         from_torch(module, time_steps=6)
+
+
+def test_a_sorted_state_dict_whose_widths_fit_either_way_is_asked_about() -> None:
+    """One number in and one out: head before body would fit as well, and forecast something else."""
+    module = Net(nn.LSTM(1, 8, batch_first=True), nn.Linear(8, 1))
+    state = dict(sorted(module.state_dict().items()))
+    with pytest.raises(DataError, match="give `order`, the names of the layers in the order in which they are used"):
+        from_torch(state, time_steps=12)
+    model = from_torch(state, time_steps=12, order=("rnn", "head.0"))
+    assert [layer.kind for layer in model.layers] == ["lstm", "dense"]

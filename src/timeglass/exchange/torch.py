@@ -22,7 +22,7 @@ from timeglass.exchange.compare import check_same
 from timeglass.exchange.torch_read import module_pieces, state_pieces, with_activations
 from timeglass.model.checks import flag, one_of, whole
 from timeglass.model.sequential import Sequential
-from timeglass.network.layers import Bidirectional, Recurrent
+from timeglass.network.layers import Bidirectional, Dense, Recurrent
 from timeglass.types import Array, Floats
 
 __all__ = ["from_torch", "to_torch"]
@@ -74,7 +74,10 @@ def from_torch(
     )
     if isinstance(source, Mapping):
         known = one_of("from_torch activation", activation, (None, "tanh", "relu")) or "tanh"
-        return _network("from_torch", state_pieces(source, known, order), steps, sequences, activations)
+        pieces = state_pieces(source, known, order)
+        if order is None:
+            _check_order(pieces)
+        return _network("from_torch", pieces, steps, sequences, activations)
     if not (hasattr(source, "_modules") and hasattr(source, "named_parameters")):
         raise OptionError(f"from_torch source: expected a torch module or a state dict, got {type(source).__name__}")
     if activation is not None:
@@ -85,6 +88,17 @@ def from_torch(
     model = _network(name, module_pieces(source, order), steps, sequences, activations)
     _check(model, source, name, sequences)
     return model
+
+
+def _check_order(pieces: Sequence[Piece]) -> None:
+    """A state dict that was sorted by name, as safetensors sorts it, may have its head before what it stands on."""
+    recurrent = [i for i, piece in enumerate(pieces) if isinstance(piece.layer, Recurrent | Bidirectional)]
+    before = [piece for piece in pieces[: recurrent[-1]] if isinstance(piece.layer, Dense)] if recurrent else []
+    if before:
+        raise DataError(
+            f"from_torch: {before[0].where} is a Linear layer before a recurrent one; some ways to keep a state dict "
+            "sort it by name: give `order`, the names of the layers in the order in which they are used"
+        )
 
 
 def _check(model: Sequential, source: Any, where: str, sequences: bool) -> None:

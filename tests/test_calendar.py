@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timeglass import OptionError
-from timeglass.series.calendar import Frequency
-from timeglass.series.clock_changes import clock_changes, zones_of
-from timeglass.series.frequencies import Irregular, detect, steps
-from timeglass.series.gaps import duplicates, gaps, order
+from timeglass.dates.calendar import Frequency
+from timeglass.dates.clock_changes import clock_changes, zones_of
+from timeglass.dates.frequencies import Irregular, detect, steps
+from timeglass.dates.gaps import duplicates, gaps, order
 
 YEAR = Frequency("year", day=1, month=1)
 MONTH, MONTH_END = Frequency("month", day=1), Frequency("month", day=31)

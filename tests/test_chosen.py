@@ -7,8 +7,8 @@ import pytest
 
 from timeglass import InputError, OptionError
 from timeglass.prepare.chosen import window_before
+from timeglass.read.reading import read_series
 from timeglass.series.bundled import SUNSPOTS
-from timeglass.series.read import read_series
 
 
 def test_a_month_has_the_months_before_it():

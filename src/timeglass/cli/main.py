@@ -1,6 +1,6 @@
 """The command line. Data goes to standard output, messages to standard error.
 
-Exit codes: 0 done; 1 a proof failed or training diverged; 2 what was given cannot be used; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 1 a proof failed, training diverged or a check found something; 2 what was given cannot be used; 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from timeglass import __version__
+from timeglass.cli.check import check
 from timeglass.cli.data import data
 from timeglass.cli.info import info
 from timeglass.cli.prove import prove
@@ -30,6 +31,7 @@ def cli() -> None:
     """Timeglass: the see-through recurrent forecaster."""
 
 
+cli.add_command(check)
 cli.add_command(data)
 cli.add_command(info)
 cli.add_command(prove)

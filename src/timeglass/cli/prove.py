@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from timeglass.cli.series_path import series_path
+from timeglass.cli.reading import reading_options, say_reading
+from timeglass.cli.series_path import dataset_options, series_path
 from timeglass.errors import OptionError
 from timeglass.words import printable
+
+if TYPE_CHECKING:
+    from timeglass.read.options import ReadOptions
 
 __all__ = ["prove"]
 
@@ -25,6 +29,7 @@ _BAR = "proving: {percentage:3.0f}% |{bar}| {remaining} left"
 @click.option("--tolerance", type=float, metavar="SIZE", help="Largest difference that holds. [default: 2e-06]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else there.")
 @click.option("--allow-private-address", is_flag=True, help="Let DATA lead to this machine or a private network.")
+@reading_options
 def prove(
     model: str,
     data: str | None,
@@ -32,6 +37,7 @@ def prove(
     tolerance: float | None,
     as_json: bool,
     allow_private_address: bool,
+    reading: ReadOptions,
 ) -> None:
     """Compute every forecast of a saved MODEL on the series DATA again, and say whether all agree.
 
@@ -46,14 +52,16 @@ def prove(
     from timeglass.explain.proof import TOLERANCE
     from timeglass.explain.series_proof import prove_series  # a slow start
     from timeglass.model.saving import load_model
-    from timeglass.series.read import read_series
+    from timeglass.read.reading import read_series
 
     limit = TOLERANCE if tolerance is None else tolerance
     if not 0 <= limit < float("inf"):
         raise OptionError(f"--tolerance {limit:g}: expected a number of at least 0")
     chosen = None if ways is None else [way.strip() for way in ways.split(",")]
     loaded = load_model(model)
-    series = read_series(series_path(data), private=allow_private_address)
+    series = read_series(series_path(data), dataset_options(data, reading, value=2), private=allow_private_address)
+    if data is not None:
+        say_reading(series.origin)
     with tqdm(total=100, unit="%", disable=not sys.stderr.isatty(), leave=False, bar_format=_BAR) as bar:
 
         def on_progress(share: float) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from timeglass.errors import DataError
 from timeglass.words import quoted
 
-__all__ = ["series_path"]
+if TYPE_CHECKING:
+    from timeglass.read.options import ReadOptions
+
+__all__ = ["dataset_options", "series_path"]
 
 
 def series_path(given: str | None) -> str:
@@ -40,6 +44,24 @@ def series_path(given: str | None) -> str:
             "`timeglass data` lists them"
         )
     return given
+
+
+def dataset_options(given: str | None, chosen: ReadOptions, *, value: int | None = None) -> ReadOptions:
+    """The options to read it with: those that were chosen, and for a bundled series what its gaps ask for.
+
+    `value` is the place of the values' column where no other was chosen.
+    """
+    import dataclasses
+
+    from timeglass.datasets.catalogue import DATASETS
+
+    if chosen.value is None:
+        chosen = dataclasses.replace(chosen, value=value)
+    name = "sunspots" if given is None else given
+    is_there = os.path.exists(name) and not os.path.isdir(name)
+    if name not in DATASETS or (given is not None and is_there) or chosen.missing is not None:
+        return chosen
+    return dataclasses.replace(chosen, missing=DATASETS[name].missing)
 
 
 def _is_word(given: str) -> bool:

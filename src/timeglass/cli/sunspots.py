@@ -11,9 +11,11 @@ from pathlib import Path
 
 import click
 
-from timeglass.cli.series_path import series_path
+from timeglass.cli.reading import reading_options, say_reading
+from timeglass.cli.series_path import dataset_options, series_path
 from timeglass.files import check_folder
 from timeglass.model.saving import check_place
+from timeglass.read.options import ReadOptions
 from timeglass.show.picture import draw_forecast, require_matplotlib
 from timeglass.show.terminal import plot_lines
 from timeglass.tutorial.job import JobOptions, JobResult, plan_job, run_job
@@ -66,6 +68,7 @@ def _draw(result: JobResult, folder: Path) -> list[Path]:
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output, and nothing else there."
 )
 @click.option("--allow-private-address", is_flag=True, help="Let --data lead to this machine or a private network.")
+@reading_options
 def sunspots(
     data: str | None,
     out: str,
@@ -73,6 +76,7 @@ def sunspots(
     plot: bool,
     as_json: bool,
     allow_private_address: bool,
+    reading: ReadOptions,
     **settings: float | int | str | None,
 ) -> None:
     """Forecast the monthly sunspots as the Keras tutorial does, with sixteen networks, a proof and a verdict.
@@ -85,7 +89,10 @@ def sunspots(
         require_matplotlib()
     if save is not None:
         check_place("--save", save)
-    plan = plan_job(options, series_path(data), private=allow_private_address)
+    reading = dataset_options(data, reading)
+    plan = plan_job(options, series_path(data), private=allow_private_address, reading=reading)
+    if data is not None:
+        say_reading(plan.series.origin, notes=False)
     if plot:
         check_folder("--out", folder)
     _say(plan_lines(plan, width=_width()), as_json)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from timeglass.cli.series_path import series_path
+from timeglass.cli.reading import reading_options, say_reading
+from timeglass.cli.series_path import dataset_options, series_path
 from timeglass.cli.width import output_width
 from timeglass.errors import InputError, OptionError
 from timeglass.files import check_folder
@@ -19,6 +20,7 @@ from timeglass.words import printable, quoted
 
 if TYPE_CHECKING:
     from timeglass.explain.opened import Opened
+    from timeglass.read.options import ReadOptions
 
 __all__ = ["trace"]
 
@@ -41,11 +43,11 @@ def _opened(model: str, given: str | None, date: str | None, data: str | None, t
     from timeglass.explain.opened import one_target, open_forecast
     from timeglass.model.saving import load_model
     from timeglass.prepare.chosen import window_before
-    from timeglass.series.read import read_series
+    from timeglass.read.reading import read_series
 
     if given is not None and (date is not None or data is not None):
         raise OptionError("--input gives the window itself: leave out --date and --data")
-    network, engine, private = rest
+    network, engine, private, reading = rest
     loaded = load_model(model)
     actual = None if target is None else _numbers("--target", target)
     if given is not None:
@@ -55,8 +57,11 @@ def _opened(model: str, given: str | None, date: str | None, data: str | None, t
             raise type(error)(_as_options(error)) from None
     if loaded.architecture.features != 1:
         raise OptionError(f"--date: the model's windows have {loaded.architecture.features} features: use --input")
-    series = read_series(series_path(data), private=private)
-    series = replace(series, source="the sunspots") if data is None else series
+    series = read_series(series_path(data), dataset_options(data, reading, value=2), private=private)
+    if data is None:
+        series = replace(series, origin=replace(series.origin, name="the sunspots"))
+    else:
+        say_reading(series.origin)
     chosen = window_before(series, loaded.architecture.time_steps, date)
     if actual is None and chosen.actual is not None and one_target(loaded):
         actual = [chosen.actual]
@@ -142,6 +147,7 @@ def _json(opened: Opened) -> dict[str, Any]:
 @click.option("--svg", metavar="FILE", help="Draw the network unrolled over the window.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else there.")
 @click.option("--allow-private-address", is_flag=True, help="Let --data lead to this machine or a private network.")
+@reading_options
 def trace(
     model: str,
     given: str | None,
@@ -161,6 +167,7 @@ def trace(
     svg: str | None,
     as_json: bool,
     allow_private_address: bool,
+    reading: ReadOptions,
 ) -> None:
     """Open one forecast of a saved MODEL: states, equations, gradients, attribution.
 
@@ -174,7 +181,7 @@ def trace(
         raise OptionError("--json gives the whole trace: leave out --formulas, --latex, --layer, --step and --unit")
     if engine not in ("numpy", "lanes"):
         raise OptionError(f"--engine {engine}: expected numpy or lanes")
-    opened = _opened(model, given, date, data, target, (network, engine, allow_private_address))
+    opened = _opened(model, given, date, data, target, (network, engine, allow_private_address, reading))
     if backward and opened.trace.losses is None:
         raise OptionError("--backward: what came after the window is not known: give it with --target")
     equations = partial(formula_lines, opened, layer=layer, step=step, unit=unit)

@@ -6,7 +6,8 @@ import difflib
 
 from timeglass.datasets.catalogue import DATASETS, Dataset
 from timeglass.errors import OptionError
-from timeglass.series.read import read_series
+from timeglass.read.options import ReadOptions
+from timeglass.read.reading import read_series
 from timeglass.series.series import Series
 from timeglass.words import quoted
 
@@ -20,7 +21,8 @@ def load(name: str) -> Series:
     >>> len(series), series.label(0), series.label(99), series.values[0]
     (100, '1871', '1970', np.float64(1120.0))
     """
-    return read_series(str(find(name).path))
+    dataset = find(name)
+    return read_series(str(dataset.path), ReadOptions(missing=dataset.missing))
 
 
 def find(name: str) -> Dataset:

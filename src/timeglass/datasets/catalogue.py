@@ -12,7 +12,10 @@ __all__ = ["DATASETS", "Dataset"]
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a bundled series is. `frequency` is a word such as "monthly"; `shows` says what it is good to try."""
+    """What a bundled series is. `frequency` is a word such as "monthly"; `shows` says what it is good to try.
+
+    `missing` is "drop" where rows are missing: those beside a gap are used as neighbours, and a note says so.
+    """
 
     name: str
     what: str
@@ -21,6 +24,7 @@ class Dataset:
     shows: str
     source: str
     licence: str
+    missing: str | None = None  # what to do where rows are missing
 
     @property
     def path(self) -> Path:
@@ -161,6 +165,7 @@ _ALL = (
         "New York State Department of Conservation; in J. M. Chambers and others, Graphical Methods for Data Analysis "
         "(1983); R: datasets::airquality",
         _facts("in 1983"),
+        missing="drop",
     ),
     Dataset(
         "jfk-temperature",

@@ -14,7 +14,7 @@ from typing import Any
 
 from timeglass.errors import InputError, OptionError
 from timeglass.exchange.keras_place import Place
-from timeglass.series.source import is_address, read_bytes
+from timeglass.read.source import is_address, read_bytes
 from timeglass.words import quoted, shown
 
 __all__ = ["KerasFile", "read_json", "read_keras_file"]

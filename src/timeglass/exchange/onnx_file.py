@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from timeglass.errors import DataError
-from timeglass.series.source import is_address, read_bytes
+from timeglass.read.source import is_address, read_bytes
 from timeglass.types import Array
 from timeglass.words import printable, quoted, shown
 

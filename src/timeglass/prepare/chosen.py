@@ -47,8 +47,10 @@ def window_before(series: Series, time_steps: int, when: str | None = None) -> C
 
 
 def _after(series: Series) -> str:
-    """The row after the last: as far from it as the steps usually are."""
+    """The row after the last: by the frequency, or as far from it as the steps usually are."""
     if series.dates is None or len(series) < 2:
         return str(len(series) + 1)
+    if series.frequency is not None:
+        return date_label(series.frequency.after(series.dates[-1], 1)[0], series.date_format)
     steps, often = np.unique(np.diff(series.dates), return_counts=True)
-    return date_label(series.dates[-1] + steps[np.argmax(often)])
+    return date_label(series.dates[-1] + steps[np.argmax(often)], series.date_format)

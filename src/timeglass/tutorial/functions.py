@@ -18,8 +18,9 @@ from timeglass.model.sequential import Sequential
 from timeglass.network.layers import Dense, SimpleRNN
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.prepare.windows import cut_windows
+from timeglass.read.options import ReadOptions
+from timeglass.read.reading import read_series
 from timeglass.series.bundled import SUNSPOTS
-from timeglass.series.read import read_series
 from timeglass.show.picture import require_matplotlib
 from timeglass.types import Array
 
@@ -40,7 +41,7 @@ def get_train_test(url: str, split_percent: float = 0.8) -> tuple[Array, Array, 
     """
     if not 0 < split_percent < 1:
         raise OptionError(f"split_percent: expected a share between 0 and 1, such as 0.8, got {split_percent!r}")
-    values = read_series(url).values
+    values = read_series(url, ReadOptions(value=2)).values
     data = MinMaxScaler.fit(values).transform(values)
     split = int(len(data) * split_percent)
     return data[:split], data[split:], data

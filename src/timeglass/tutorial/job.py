@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,8 +21,9 @@ from timeglass.model.sequential import Sequential
 from timeglass.network.layers import Dense, Input, Layer, SimpleRNN
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.prepare.windows import Part, Windows, count_windows, cut_windows
+from timeglass.read.options import ReadOptions
+from timeglass.read.reading import read_series
 from timeglass.series.bundled import SUNSPOTS
-from timeglass.series.read import read_series
 from timeglass.series.series import Series
 from timeglass.show.picture import ForecastPicture, forecast_picture
 from timeglass.train.engines import ENGINES
@@ -150,9 +151,17 @@ def _check_memory(options: JobOptions) -> None:
         )
 
 
-def plan_job(options: JobOptions, data: str | None = None, *, private: bool = False) -> JobPlan:
-    """Reads `data` (a file or address; the bundled sunspots for None) and prepares all but the training."""
-    series = read_series(str(SUNSPOTS) if data is None else data, private=private)
+def plan_job(
+    options: JobOptions, data: str | None = None, *, private: bool = False, reading: ReadOptions | None = None
+) -> JobPlan:
+    """Reads `data` (a file or address; the bundled sunspots for None) and prepares all but the training.
+
+    Unless `reading` names another column, the values are in the second, as in the tutorial.
+    """
+    reading = reading or ReadOptions()
+    if reading.value is None:
+        reading = replace(reading, value=2)
+    series = read_series(str(SUNSPOTS) if data is None else data, reading, private=private)
     _check_length(series, options)
     try:
         scaler = MinMaxScaler.fit(series.values)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from timeglass.dates.calendar import Dates, Frequency, on_day, split_days, weekdays
 from timeglass.errors import OptionError
-from timeglass.series.calendar import Dates, Frequency, on_day, split_days, weekdays
 
-__all__ = ["Irregular", "detect", "steps"]
+__all__ = ["Irregular", "check_dates", "day_of_month", "detect", "steps"]
 
 _UNITS = (
     ("week", 7 * 86400 * 10**6), ("day", 86400 * 10**6), ("hour", 3600 * 10**6), ("minute", 60 * 10**6),
@@ -54,7 +54,7 @@ def detect(dates: Dates) -> Frequency | Irregular:
     >>> print(detect(np.array(["2021-01", "2021-02", "2021-05"], "datetime64[M]")))
     the steps differ: 1 of 1 month, 1 of 3 months
     """
-    _check(dates)
+    check_dates(dates)
     if len(dates) < 2:
         return Irregular("one row has no step to the next" if len(dates) else "there are no rows")
     growth = dates[1:] > dates[:-1]
@@ -80,14 +80,15 @@ def steps(dates: Dates) -> tuple[tuple[str, int], ...]:
     >>> steps(np.array(["2021-01-01", "2021-01-02", "2021-01-03", "2021-01-06"], "datetime64[D]"))
     (('1 day', 2), ('3 days', 1))
     """
-    _check(dates)
+    check_dates(dates)
     kinds, counts = np.unique(np.diff(dates).astype(np.int64), return_counts=True)
     order = np.lexsort((kinds, -counts))
     unit = np.datetime_data(dates.dtype)[0] if dates.dtype.kind == "M" else "number"
     return tuple((_words(int(kinds[i]), unit), int(counts[i])) for i in order)
 
 
-def _check(dates: Dates) -> None:
+def check_dates(dates: Dates) -> None:
+    """An OptionError where they are neither whole numbers (N,) nor times in a known unit, or one is NaT."""
     if dates.dtype.kind not in "Miu" or dates.ndim != 1:
         raise OptionError(f"dates: expected datetime64 or whole numbers (N,), got {dates.dtype} {dates.shape}")
     if dates.dtype.kind == "M":
@@ -117,7 +118,7 @@ def _grids(dates: Dates) -> Iterator[_Grid]:
         return
     days, times = split_days(dates)
     if (times == times[0]).all():
-        day = _day_of_month(days)
+        day = day_of_month(days)
         months = dates.astype("datetime64[M]").astype(np.int64)
         if day is not None and (np.diff(months) > 0).all():
             yield _Grid(months, "month", day=day)
@@ -133,8 +134,12 @@ def _grids(dates: Dates) -> Iterator[_Grid]:
         yield _Grid(dates.astype(np.int64), "part", _MICROSECONDS[np.datetime_data(dates.dtype)[0]])
 
 
-def _day_of_month(days: NDArray[np.datetime64]) -> int | None:
-    """The day that all dates lie on, 31 where all are ends of their months, shorter months cut it; or None."""
+def day_of_month(days: NDArray[np.datetime64]) -> int | None:
+    """The day that all dates (N,) lie on, 31 where all are ends of their months, shorter months cut it; or None.
+
+    >>> day_of_month(np.array(["2021-01-30", "2021-02-28", "2021-03-30"], "datetime64[D]"))
+    30
+    """
     if days.dtype != "datetime64[D]":
         return 1
     months = days.astype("datetime64[M]")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from timeglass.dates.calendar import Dates, Frequency
 from timeglass.errors import OptionError
-from timeglass.series.calendar import Dates, Frequency
 
 __all__ = ["Gap", "Order", "duplicates", "gaps", "order"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from timeglass.series.calendar import MONTHS
-from timeglass.series.text_shapes import Shapes
+from timeglass.dates.calendar import MONTHS
+from timeglass.dates.text_shapes import Shapes
 
 __all__ = ["Fields", "Impossible"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from timeglass.dates.calendar import MONTHS, Dates, weekdays
 from timeglass.errors import OptionError
-from timeglass.series.calendar import MONTHS, Dates, weekdays
 
 __all__ = ["unit_of", "write"]
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from timeglass.series.calendar import Dates
-from timeglass.series.gaps import duplicates, order
+from timeglass.dates.calendar import Dates
+from timeglass.dates.gaps import duplicates, order
 
 __all__ = ["ClockChange", "clock_changes", "zones_of"]
 

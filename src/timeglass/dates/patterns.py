@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from timeglass.dates.calendar import MONTHS
 from timeglass.errors import OptionError
-from timeglass.series.calendar import MONTHS
 
 __all__ = ["NUMBERS", "PATTERNS", "expression", "tokens"]
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from timeglass.dates.calendar import Dates
+from timeglass.dates.fields import Fields, Impossible
+from timeglass.dates.patterns import expression, tokens
+from timeglass.dates.text_column import TextColumn
+from timeglass.dates.text_shapes import Shapes
+from timeglass.dates.texts import unit_of, write
 from timeglass.errors import OptionError
-from timeglass.series.calendar import Dates
-from timeglass.series.date_fields import Fields, Impossible
-from timeglass.series.date_patterns import expression, tokens
-from timeglass.series.date_texts import unit_of, write
-from timeglass.series.text_column import TextColumn
-from timeglass.series.text_shapes import Shapes
 
 __all__ = ["DateFormat", "Parsed"]
 

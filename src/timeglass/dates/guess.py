@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from timeglass.dates.calendar import Frequency
+from timeglass.dates.formats import DateFormat
+from timeglass.dates.frequencies import detect
+from timeglass.dates.gaps import order
+from timeglass.dates.patterns import PATTERNS, expression
+from timeglass.dates.text_column import TextColumn
+from timeglass.dates.text_shapes import Shapes
 from timeglass.errors import DataError
-from timeglass.series.calendar import Frequency
-from timeglass.series.date_formats import DateFormat
-from timeglass.series.date_patterns import PATTERNS, expression
-from timeglass.series.frequencies import detect
-from timeglass.series.gaps import order
-from timeglass.series.text_column import TextColumn
-from timeglass.series.text_shapes import Shapes
 from timeglass.words import quoted
 
 __all__ = ["guess_format"]

@@ -1,0 +1,1 @@
+"""Series in: from files, addresses, standard input, frames and arrays, never silently wrong."""

@@ -1,0 +1,194 @@
+"""One column of some rows with a type of its own, from Arrow, a data frame or an array, in one of three forms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.dates.calendar import Dates
+from timeglass.types import Array
+
+__all__ = ["Cells", "cells_of_array", "cells_of_arrow", "cells_of_series", "words_of"]
+
+_WHOLE = 2**53
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Numbers, times, or words; or `other`, which names what they are instead."""
+
+    name: str
+    numbers: Array | None = None  # (rows,), NaN where there is none
+    times: Dates | None = None  # (rows,), NaT where there is none
+    words: tuple[list[str], NDArray[np.int64]] | None = None  # those that occur, which each row has: -1 for none
+    other: str = ""
+    whole: bool = False  # whole numbers
+    zone: str | None = None  # times are in UTC, and shown in this zone
+    rounded: tuple[tuple[int, str], ...] = ()  # rows whose whole number a double does not hold, and that number
+    form: str | None = None  # of the dates, where it has a name
+
+    def __len__(self) -> int:
+        parts = (self.numbers, self.times, self.words[1] if self.words else None)
+        return next((len(part) for part in parts if part is not None), 0)
+
+    def texts(self, most: int) -> list[str]:
+        """The first words, in the order of the rows."""
+        assert self.words is not None
+        known, places = self.words
+        return [known[place] for place in places[:most].tolist() if place >= 0]
+
+
+def words_of(name: str, texts: Sequence[str | None]) -> Cells:
+    """Words, each kept once."""
+    known: dict[str, int] = {}
+    places = np.empty(len(texts), np.int64)
+    for row, text in enumerate(texts):
+        places[row] = known.setdefault(text.strip(), len(known)) if text is not None else -1
+    return Cells(name, words=(list(known), places))
+
+
+def _whole_numbers(name: str, values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> Cells:
+    """From integers; those that a double does not hold are named."""
+    numbers = values.astype(np.float64)
+    far = np.flatnonzero(numbers >= _WHOLE) if values.dtype.kind == "u" else np.flatnonzero(np.abs(numbers) >= _WHOLE)
+    rounded = tuple((row, str(values[row])) for row in far.tolist() if int(values[row]) != int(numbers[row]))
+    if missing is not None and missing.any():
+        numbers[missing] = np.nan
+    return Cells(name, numbers, whole=True, rounded=rounded)
+
+
+# ---- NumPy
+
+
+def cells_of_array(name: str, array: NDArray[Any]) -> Cells:
+    """From a NumPy array (rows,)."""
+    if array.dtype.kind in "iu":
+        return _whole_numbers(name, array)
+    if array.dtype.kind == "f":
+        if array.dtype.itemsize > 8:
+            return Cells(name, other="numbers beyond double precision")
+        return Cells(name, array.astype(np.float64))
+    if array.dtype.kind == "M":
+        return Cells(name, times=array)
+    if array.dtype.kind == "b":
+        return Cells(name, other="true and false")
+    if array.dtype.kind in "UT":
+        return words_of(name, array.tolist())
+    if array.dtype.kind == "O":
+        return _of_objects(name, array.tolist())
+    return Cells(name, other=f"values of the type {array.dtype}")
+
+
+def _of_objects(name: str, values: list[Any]) -> Cells:
+    """Objects that are all texts, or all numbers, some of them None perhaps."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {str}:
+        return words_of(name, values)
+    if kinds <= {bool, np.bool_}:
+        return Cells(name, other="true and false")
+    if bool in kinds or np.bool_ in kinds:
+        return Cells(name, other="numbers beside true and false")
+    if all(issubclass(kind, int | np.integer) for kind in kinds):
+        numbers = np.array([float(value) if value is not None else np.nan for value in values])
+        rounded = [(i, str(v)) for i, v in enumerate(values) if v is not None and int(v) != int(numbers[i])]
+        return Cells(name, numbers, whole=True, rounded=tuple(rounded))
+    if all(hasattr(kind, "__float__") for kind in kinds):
+        return Cells(name, np.array([float(value) if value is not None else np.nan for value in values]))
+    try:
+        times = np.array(values, dtype="datetime64[us]")
+    except (TypeError, ValueError):
+        return Cells(name, other=f"objects of the type {', '.join(sorted(kind.__name__ for kind in kinds))[:60]}")
+    return Cells(name, times=times)
+
+
+# ---- Arrow
+
+
+def cells_of_arrow(name: str, array: Any) -> Cells:
+    """From an Arrow array or chunked array (rows,)."""
+    import pyarrow as pa  # it is there: the array is of it
+    import pyarrow.compute as pc
+
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+    kind = array.type
+    if pa.types.is_boolean(kind):
+        return Cells(name, other="true and false")
+    if pa.types.is_integer(kind):
+        missing = np.asarray(array.is_null()) if array.null_count else None
+        return _whole_numbers(name, (pc.fill_null(array, 0) if array.null_count else array).to_numpy(), missing)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        numbers = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return Cells(name, numbers)
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        zone = kind.tz if pa.types.is_timestamp(kind) else None
+        unit = "D" if pa.types.is_date(kind) else kind.unit
+        plain = array.cast(pa.int32() if kind == pa.date32() else pa.int64())
+        if kind == pa.date64():
+            unit = "ms"
+        times = pc.fill_null(plain, 0).to_numpy().astype(np.int64).view(f"datetime64[{unit}]")
+        if array.null_count:
+            times[np.asarray(array.is_null())] = np.datetime64("NaT")
+        return Cells(name, times=times, zone=zone)
+    return _arrow_words(name, array, pa, pc)
+
+
+def _arrow_words(name: str, array: Any, pa: Any, pc: Any) -> Cells:
+    text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+    if text or array.type == pa.string_view():
+        array = array.cast(pa.string()).dictionary_encode()
+    if not pa.types.is_dictionary(array.type):
+        return Cells(name, other=f"values of the type {array.type}")
+    if array.dictionary.null_count:
+        return words_of(name, array.cast(array.type.value_type).cast(pa.string()).to_pylist())
+    words = [text.strip() for text in array.dictionary.cast(pa.string()).to_pylist()]
+    indices = pc.fill_null(array.indices, -1) if array.null_count else array.indices
+    return Cells(name, words=(words, indices.to_numpy(zero_copy_only=False)))
+
+
+# ---- data frames
+
+
+def cells_of_series(series: Any) -> Cells:
+    """From a narwhals Series (rows,), whatever is behind it."""
+    import narwhals as nw
+
+    kind, name = series.dtype, str(series.name)
+    if kind == nw.Boolean:
+        return Cells(name, other="true and false")
+    if kind.is_integer():
+        missing = series.is_null().to_numpy()
+        if missing.any():
+            return _of_objects(
+                name, [None if gone else value for value, gone in zip(series.to_list(), missing, strict=True)]
+            )
+        return _whole_numbers(name, np.asarray(series.to_numpy()))
+    if kind.is_float() or kind.is_decimal():
+        return Cells(name, np.asarray(series.cast(nw.Float64).to_numpy(), np.float64))
+    if kind == nw.Date or kind == nw.Datetime:
+        zone = getattr(kind, "time_zone", None)
+        if zone is not None:
+            series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return Cells(name, times=np.asarray(series.to_numpy()).astype(f"datetime64[{_unit(series)}]"), zone=zone)
+    if kind in (nw.String, nw.Categorical, nw.Enum):
+        return words_of(name, [None if _is_nothing(text) else str(text) for text in series.to_list()])
+    if kind == nw.Object:
+        return _of_objects(name, [None if _is_nothing(value) else value for value in series.to_list()])
+    return Cells(name, other=f"values of the type {kind}")
+
+
+def _unit(series: Any) -> str:
+    import narwhals as nw
+
+    return "D" if series.dtype == nw.Date else str(series.dtype.time_unit)
+
+
+def _is_nothing(value: Any) -> bool:
+    """None, or one of pandas' values for it, all of which are not equal to themselves."""
+    return value is None or bool(
+        type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    )

@@ -1,0 +1,163 @@
+"""A text table, block by block, into columns of numbers, times and names of series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+
+import numpy as np
+
+from timeglass.errors import DataError
+from timeglass.read.csv_arrow import ArrowBlocks
+from timeglass.read.csv_form import CsvForm, find_form
+from timeglass.read.date_column import DateColumn
+from timeglass.read.faults import Fault, Faults
+from timeglass.read.gathered import Batch, Gathered, Ids, Lines, Missing
+from timeglass.read.growing import free_memory
+from timeglass.read.options import ReadOptions
+from timeglass.read.rows import Rows, read_rows
+from timeglass.read.table import Table, missing_fault
+from timeglass.read.text import Block, Text
+from timeglass.series.series import Change
+from timeglass.words import quoted
+
+__all__ = ["read_csv"]
+
+_AHEAD = 3  # blocks that are parsed while one is taken in
+_MOST_NOTED = 3  # of values that a double does not hold
+
+
+class _Reader:
+    """Takes blocks and keeps what is said about them."""
+
+    def __init__(self, form: CsvForm, options: ReadOptions, source: str, faults: Faults) -> None:
+        self.form, self.options, self.source, self.faults = form, options, source, faults
+        layout = form.layout
+        self.ids = Ids()
+        self.dates: DateColumn | None = None
+        if layout.time is not None and form.dates is not None:
+            self.dates = DateColumn(form.dates, source, form.name(layout.time), layout.time + 1)
+        self.rounded: list[str] = []
+        self.changes: list[Change] = []
+
+    def exact(self, block: Block) -> Batch:
+        """The rows of a block by the exact reader."""
+        layout, faults = self.form.layout, self.faults
+        rows = read_rows(block, self.form.separator, self.form.width, self.source, faults)
+        codes = times = None
+        if layout.id is not None:
+            names = rows.column(layout.id)
+            self._check_names(names, rows.lines, layout.id)
+            codes = self.ids.codes(names)
+        if layout.time is not None and self.dates is not None:
+            times = self.dates.read(rows.column(layout.time), rows.lines, faults, last=block.last)
+        values, missing = [], []
+        for place, column in enumerate(layout.values):
+            found, blanks = self._numbers(rows, column, place, last=block.last)
+            values.append(found)
+            missing += blanks
+        return Batch(_lines(rows), values, times, codes, missing)
+
+    def _check_names(self, names: list[str], lines: list[int], column: int) -> None:
+        if "" in names:
+            line = lines[names.index("")]
+            place = f"{self.source}:{line}:{column + 1}: column {quoted(self.form.name(column))}"
+            self.faults.add(Fault("id", f"{place} is empty: which series is this row of?", line, column + 1))
+
+    def _numbers(self, rows: Rows, column: int, place: int, *, last: bool) -> tuple[np.ndarray, list[Missing]]:
+        texts, name = rows.column(column), self.form.name(column)
+        numbers = self.form.numbers.read(texts)
+        for row, why in numbers.refused:
+            where = f"{self.source}:{rows.lines[row]}:{column + 1}"
+            message = f"{where}: column {quoted(name)} holds {quoted(texts[row])}: {why}"
+            if last and row == len(texts) - 1 and row:
+                message += "; if this last line is no record: --skip-footer 1"
+            self.faults.add(Fault("value", message, rows.lines[row], column + 1))
+        if self.options.missing is None and len(self.form.layout.values) == 1:
+            for row in numbers.missing:
+                self.faults.add(missing_fault(self.source, rows.lines[row], (column + 1, name), texts[row]))
+        for row in numbers.rounded:
+            self.rounded.append(
+                f"line {rows.lines[row]}: {quoted(texts[row])} cannot be held exactly; kept as "
+                f"{float(numbers.values[row])!r}"
+            )
+        for row, why in numbers.changed:
+            new = repr(float(numbers.values[row]))
+            self.changes.append(Change(rows.lines[row], name, "", texts[row], new, why))
+        return numbers.values, [Missing(row, place, texts[row]) for row in numbers.missing]
+
+    def notes(self) -> list[str]:
+        more = len(self.rounded) - _MOST_NOTED
+        tail = [f"and {more:,} more values that a double cannot hold exactly"] if more > 0 else []
+        return [*self.rounded[:_MOST_NOTED], *tail]
+
+
+def _lines(rows: Rows) -> Lines:
+    lines = rows.lines
+    if lines and lines[-1] - lines[0] + 1 == len(lines):
+        return range(lines[0], lines[0] + len(lines))
+    return np.array(lines, np.int64)
+
+
+def read_csv(
+    text: Text, options: ReadOptions, faults: Faults, *, many: bool, size: int | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Table:  # fmt: skip
+    """All of a text table. `size` is that of the file in bytes, if known; `tell` is told at the start what it will take."""
+    source, blocks = text.source, text.blocks()
+    if text.empty:
+        raise DataError(f"{source} is empty (0 bytes): expected a header and rows such as 1749-01,58.0")
+    first = next(blocks, None)
+    if first is None or not first.content.strip():
+        raise DataError(f"{source} has no text: expected a header and rows such as 1749-01,58.0")
+    form = find_form(first, options, source, many=many)
+    reader = _Reader(form, options, source, faults)
+    gathered = _gathered(form, first, size, tell, source)
+    for batch in _batches(reader, chain([form.rows], blocks)):
+        gathered.add(batch)
+    layout = form.layout
+    zone, note = reader.dates.zone() if reader.dates else (None, "")
+    times = None if reader.dates is None or gathered.times is None else reader.dates.finish(gathered.times.whole())
+    return Table(
+        source, gathered, layout.names, layout.values, layout.time, reader.ids.names if layout.id is not None else None,
+        times, form.dates.name if form.dates is not None else None, zone, form.guesses,
+        [*text.notes, *reader.notes(), *([note] if note else [])], reader.changes,
+    )  # fmt: skip
+
+
+def _gathered(
+    form: CsvForm, first: Block, size: int | None, tell: Callable[[str], None] | None, source: str
+) -> Gathered:
+    """Room for about as many rows as the first block lets expect; in a file where half of the free memory is too small."""
+    layout = form.layout
+    rows = (
+        first.lines if first.last or size is None else int(size * 1.02 / max(1, len(first.content)) * first.lines) + 1
+    )
+    each = 8 * len(layout.values) + 8 * (layout.time is not None) + 4 * (layout.id is not None)
+    spill = 2 * rows * each > free_memory()
+    if tell is not None and not first.last:
+        where = "kept in a temporary file, since it is more than half of the free memory" if spill else "of memory"
+        tell(f"{source}: {size or 0:,} bytes, about {rows:,} rows: {rows * each / 2**20:,.0f} MiB {where}")
+    return Gathered(len(layout.values), layout.time is not None, layout.id is not None, rows, spill)
+
+
+def _batches(reader: _Reader, blocks: Iterator[Block]) -> Iterator[Batch]:
+    """Batches in the order of their blocks: by Arrow, where it is there and the block is large and plain."""
+    arrow = ArrowBlocks.for_form(reader.form, reader.ids, reader.dates, reader.source)
+    if arrow is None:
+        yield from map(reader.exact, blocks)
+        return
+    with ThreadPoolExecutor(2) as pool:
+        waiting: list[tuple[Block, Future[object]]] = []
+        for block in blocks:
+            waiting.append((block, pool.submit(arrow.parse, block)))
+            if len(waiting) > _AHEAD:
+                yield _taken(reader, arrow, *waiting.pop(0))
+        for block, parsed in waiting:
+            yield _taken(reader, arrow, block, parsed)
+
+
+def _taken(reader: _Reader, arrow: ArrowBlocks, block: Block, parsed: Future[object]) -> Batch:
+    batch = arrow.batch(block, parsed.result(), reader.faults)
+    return reader.exact(block) if batch is None else batch

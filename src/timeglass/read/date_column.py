@@ -1,0 +1,132 @@
+"""The times of a table, batch by batch: each text that occurs is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.dates.calendar import Dates
+from timeglass.dates.clock_changes import zones_of
+from timeglass.dates.formats import DateFormat
+from timeglass.dates.text_column import TextColumn
+from timeglass.errors import DataError
+from timeglass.read.faults import Fault, Faults
+
+__all__ = ["BAD_TIME", "DateColumn"]
+
+BAD_TIME = np.iinfo(np.int64).min  # what a text that is no time becomes where faults are gathered
+_MOST_KEPT = 200_000  # texts whose times are remembered
+_MOST_OFFSETS = 1000  # times whose UTC offsets are kept to find the zone
+
+
+class DateColumn:
+    """Reads the texts of one column as whole numbers, which `finish` makes dates of."""
+
+    def __init__(self, form: DateFormat, source: str, name: str, position: int) -> None:
+        self.form, self._source, self._name, self._position = form, source, name, position
+        self._known: dict[str, int] = {}
+        self._unit: str | None = None  # Y, M, D, us; number
+        self._offsets: list[tuple[int, int]] = []  # time in UTC, minutes east of it
+        self._in_utc: bool | None = None
+
+    def read(
+        self, texts: Sequence[str], lines: Sequence[int], faults: Faults, *, last: bool = False
+    ) -> NDArray[np.int64]:
+        """The time of each text (N,), whose lines are given; `last` where the file ends with them."""
+        unique = dict.fromkeys(texts)
+        new = [text for text in unique if text not in self._known]
+        if len(new) < len(unique) or len(unique) < len(texts):
+            if len(self._known) + len(new) > _MOST_KEPT:
+                self._known = {text: self._known[text] for text in unique if text in self._known}
+            if new:
+                first = {text: row for row, text in reversed(list(enumerate(texts)))}
+                places = [lines[first[text]] for text in new]
+                self._known.update(zip(new, self._times(new, places, faults, last=last).tolist(), strict=True))
+            return np.fromiter(map(self._known.__getitem__, texts), np.int64, len(texts))
+        return self._times(texts, lines, faults, last=last)
+
+    def _times(self, texts: Sequence[str], lines: Sequence[int], faults: Faults, *, last: bool) -> NDArray[np.int64]:
+        column = TextColumn(texts, lines, self._source, self._name, self._position)
+        try:
+            return self._parsed(column)
+        except DataError as error:
+            if not faults.gather:
+                raise self._with_footer(error, column, last=last) from None
+        found = np.full(len(texts), BAD_TIME)
+        for row, (text, line) in enumerate(zip(texts, lines, strict=True)):
+            try:
+                found[row] = self._parsed(TextColumn([text], [line], self._source, self._name, self._position))[0]
+            except DataError as error:
+                message = str(self._with_footer(error, column, last=last and row == len(texts) - 1))
+                faults.add(Fault("date", message, line, self._position))
+        return found
+
+    def _with_footer(self, error: DataError, column: TextColumn, *, last: bool) -> DataError:
+        """The error; where it is about one of the last three lines of a file, what else that line may be."""
+        message, end = str(error), len(column)
+        for row in range(max(0, end - 3), end) if last and end > 1 else ():
+            if message.startswith(f"{self._source}:{column.lines[row]}:"):
+                count = end - row
+                what = "this last line is" if count == 1 else f"these last {count} lines are"
+                return DataError(f"{message}; if {what} no record: --skip-footer {count}")
+        return error
+
+    def _parsed(self, column: TextColumn) -> NDArray[np.int64]:
+        for row, text in enumerate(column.texts):
+            if not text:
+                raise column.refusal(row, "the date is blank: fill it in, or cut the row")
+        parsed = self.form.parse(column)
+        dates = parsed.dates
+        self._check_zone(parsed.offsets is not None, column)
+        if dates.dtype.kind == "M" and np.datetime_data(dates.dtype)[0] in ("s", "ms", "us"):
+            self._check_range(dates, column)
+            dates = dates.astype("datetime64[us]")
+        if parsed.offsets is not None and len(self._offsets) < _MOST_OFFSETS:
+            times = dates.astype(np.int64)
+            self._offsets += zip(times.tolist()[:_MOST_OFFSETS], parsed.offsets.tolist(), strict=False)
+        self._unit = np.datetime_data(dates.dtype)[0] if dates.dtype.kind == "M" else "number"
+        return dates.astype(np.int64)
+
+    def _check_zone(self, has: bool, column: TextColumn) -> None:
+        if self._in_utc is not None and self._in_utc != has:
+            other = (
+                "has a UTC offset, rows before it have none" if has else "has no UTC offset, rows before it have one"
+            )
+            raise column.refusal(0, f"{other}: give all of them one, or none")
+        self._in_utc = has
+
+    def _check_range(self, dates: Dates, column: TextColumn) -> None:
+        seconds = dates.astype("datetime64[s]").astype(np.int64)
+        far = np.abs(seconds) > 9 * 10**12  # the year 280,000: microseconds end soon after
+        if far.any():
+            raise column.refusal(int(np.argmax(far)), "no calendar needs a time so far away; correct it in the file")
+
+    def finish(self, times: NDArray[np.int64]) -> Dates:
+        """Whole numbers that `read` gave as dates, in the coarsest unit that holds them all; no copy where none is needed."""
+        if self._unit in (None, "number"):
+            return times
+        if self._unit != "us":
+            return times.view(f"datetime64[{self._unit}]")
+        for unit, size in (("s", 10**6), ("ms", 1000)):
+            if all(not (times[i : i + 2**20] % size).any() for i in range(0, len(times), 2**20)):
+                times //= size
+                return times.view(f"datetime64[{unit}]")
+        return times.view("datetime64[us]")
+
+    def zone(self) -> tuple[str | None, str]:
+        """The zone of times with UTC offsets, "UTC+01:00" or a name such as Europe/Berlin, and a note about them."""
+        if not self._offsets:
+            return None, ""
+        times = np.array([time for time, _ in self._offsets]).view("datetime64[us]")
+        offsets = np.array([offset for _, offset in self._offsets])
+        kinds = np.unique(offsets).tolist()
+        order = np.argsort(times, kind="stable")
+        named = zones_of(times[order], offsets[order]) if len(kinds) > 1 else ()
+        shown = [f"{'-' if m < 0 else '+'}{abs(m) // 60:02d}:{abs(m) % 60:02d}" for m in kinds]
+        zone = named[0] if named else f"UTC{shown[0]}" if len(kinds) == 1 and kinds[0] else "UTC"
+        note = (
+            f"times are held in UTC; their offsets ({', '.join(shown[:4])}) are those of {zone}" if kinds != [0] else ""
+        )
+        return zone, note

@@ -1,0 +1,38 @@
+"""What a reader cannot use: raised at the first, or all of them gathered, as `timeglass check` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from timeglass.errors import DataError
+
+__all__ = ["Fault", "Faults"]
+
+_MOST = 10_000  # that are kept; what is more is counted
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong. The message begins with its place; `column` is the field's number from 1."""
+
+    kind: str  # fields, date, value, missing, duplicate, gap, steps, order
+    message: str
+    line: int | None = None
+    column: int | None = None
+    stops: bool = True  # a reader; else it mends that by itself, and says so
+
+
+@dataclass
+class Faults:
+    """With `gather` they are kept, and the reader goes on without what is faulty; else the first is a `DataError`."""
+
+    gather: bool = False
+    found: list[Fault] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, fault: Fault) -> None:
+        if not self.gather and fault.stops:
+            raise DataError(fault.message)
+        self.count += 1
+        if len(self.found) < _MOST:
+            self.found.append(fault)

@@ -1,0 +1,156 @@
+"""From texts to numbers, exactly: each is read to its last bit, named as missing, or refused."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from timeglass.types import Array
+from timeglass.words import quoted
+
+__all__ = ["NumberFormat", "Numbers", "is_held"]
+
+_NUMBER = r"[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+"
+_ONE = re.compile(_NUMBER)
+_MANY = re.compile(rf"(?:{_NUMBER}\n)*+")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,.' \u00a0\u202f’_][0-9]{3})+(?:[.,][0-9]+)?")
+_UNIT = re.compile(rf"([$€£¥]|[A-Z]{{3}}\s)?\s*({_NUMBER})\s*([^0-9\s.,+-][^0-9]*)?")
+_BOOLEANS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0}
+_INFINITE = ("inf", "infinity", "+inf", "-inf", "+infinity", "-infinity")
+_WHOLE = 2.0**53  # from here on not every whole number has a double of its own
+
+
+@dataclass
+class Numbers:
+    """What the texts of a column are: values (N,), NaN where there is none; rows that are missing or refused."""
+
+    values: Array
+    missing: list[int] = field(default_factory=list)  # rows
+    refused: list[tuple[int, str]] = field(default_factory=list)  # row, why and what to do
+    rounded: list[int] = field(default_factory=list)  # rows whose number a double does not hold
+    changed: list[tuple[int, str]] = field(default_factory=list)  # row, why it is not used as it stands
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How numbers are written.
+
+    >>> form = NumberFormat(decimal=",")
+    >>> form.read(["1,5", "x", "NA"]).values.tolist(), form.read(["1,5", "x", "NA"]).missing
+    ([1.5, nan, nan], [2])
+    """
+
+    decimal: str = "."
+    thousands: str | None = None
+    missing_words: tuple[str, ...] = ("", "NA")
+    booleans: bool = False
+    strip_unit: bool = False
+
+    def read(self, texts: Sequence[str]) -> Numbers:
+        """Each text's number."""
+        plain = texts if self.decimal == "." else None
+        if plain is None and not any("." in text for text in texts):
+            plain = [text.replace(",", ".") for text in texts]
+        if plain is not None and self.thousands is None and (values := _all_numbers(plain)) is not None:
+            found = Numbers(values)
+            self._check_held(found, plain)
+            return found
+        return self._read_each(texts)
+
+    def _read_each(self, texts: Sequence[str]) -> Numbers:
+        found = Numbers(np.full(len(texts), np.nan))
+        for row, text in enumerate(texts):
+            if text in self.missing_words:
+                found.missing.append(row)
+            elif (plain := self._plain(text)) is not None:
+                self._take(found, row, plain)
+            elif self.booleans and text.lower() in _BOOLEANS:
+                found.values[row] = _BOOLEANS[text.lower()]
+            elif self.strip_unit and (without := self._without_unit(text)) is not None:
+                self._take(found, row, without)
+                found.changed.append((row, "read without its unit"))
+            else:
+                found.refused.append((row, self._why(text)))
+        return found
+
+    def _take(self, found: Numbers, row: int, plain: str) -> None:
+        value = float(plain)
+        if math.isinf(value):
+            found.refused.append((row, "a double cannot hold it: it goes up to 1.8e308; correct it in the file"))
+            return
+        found.values[row] = value
+        if not is_held(plain, value):
+            found.rounded.append(row)
+
+    def _plain(self, text: str) -> str | None:
+        """The text as Python writes numbers, None where it is none."""
+        if self.thousands is not None and self.thousands in text:
+            whole, mark, part = text.partition(self.decimal)
+            digits = whole.replace("\u00a0", " ").replace("\u202f", " ")
+            group = re.escape(self.thousands)
+            if self.thousands in part or not re.fullmatch(rf"[+-]?[0-9]{{1,3}}(?:{group}[0-9]{{3}})+", digits):
+                return None
+            text = digits.replace(self.thousands, "") + mark + part
+        if self.decimal == ",":
+            if "." in text:
+                return None
+            text = text.replace(",", ".")
+        return text if _ONE.fullmatch(text) else None
+
+    def _without_unit(self, text: str) -> str | None:
+        changed = text.replace(",", ".") if self.decimal == "," and "." not in text else text
+        match = _UNIT.fullmatch(changed)
+        return match[2] if match and (match[1] or match[3]) else None
+
+    def _check_held(self, found: Numbers, texts: Sequence[str]) -> None:
+        values = found.values
+        for row in np.flatnonzero((np.abs(values) >= _WHOLE) | (values == 0)).tolist():
+            if math.isinf(values[row]):
+                values[row] = np.nan
+                found.refused.append((row, "a double cannot hold it: it goes up to 1.8e308; correct it in the file"))
+            elif not is_held(texts[row], float(values[row])):
+                found.rounded.append(row)
+
+    def _why(self, text: str) -> str:
+        """Why a text is no number, with the one option or change that makes it one."""
+        lower = text.lower()
+        if lower in _INFINITE or lower in ("nan", "na", "null", "none"):
+            what = "expected a finite number; correct it in the file"
+            return what if lower in _INFINITE else f"{what}, or say --missing-word {text} if it stands for no value"
+        if lower in _BOOLEANS:
+            return "true or false, not a number: --booleans reads them as 1 and 0"
+        if _GROUPED.fullmatch(text):
+            mark = next(c for c in text if not (c.isdigit() or c in "+-"))
+            mark = " " if mark in " \u00a0\u202f" else mark
+            return f"it has a thousands mark: use --thousands {quoted(mark) if mark in ' ’' else mark}"
+        if "," in text and self.decimal == "." and _ONE.fullmatch(text.replace(",", ".")):
+            return "expected a number such as 58.0: is its comma the decimal mark? use --decimal ,"
+        if "." in text and self.decimal == "," and _ONE.fullmatch(text):
+            return "it has a decimal point where the others have a comma; correct it in the file, or use --decimal ."
+        if self._without_unit(text) is not None:
+            return "a number with a unit: --strip-unit reads it without"
+        return "expected a number such as 58.0; correct it in the file, or cut the row"
+
+
+def _all_numbers(texts: Sequence[str]) -> Array | None:
+    """The numbers (N,), or None where one text is none."""
+    joined = "\n".join(texts)
+    if joined.count("\n") != len(texts) - 1 or not _MANY.fullmatch(joined + "\n"):
+        return None
+    return np.array(list(map(float, texts)))
+
+
+def is_held(text: str, value: float) -> bool:
+    """Whether a double holds the number, but for the usual rounding of a decimal fraction.
+
+    >>> is_held("9007199254740993", 9007199254740993.0), is_held("0.1", 0.1), is_held("1e-400", 0.0)
+    (False, True, False)
+    """
+    digits = text.lstrip("+-0")
+    if value == 0:
+        return not re.search("[1-9]", digits.lower().partition("e")[0])
+    return len(digits) < 16 or not digits.isdigit() or int(digits) == abs(int(value))

@@ -1,0 +1,65 @@
+"""Parquet and Arrow files by pyarrow, some rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from timeglass.errors import DataError, EngineError
+from timeglass.read.cells import Cells, cells_of_arrow
+from timeglass.read.faults import Faults
+from timeglass.read.options import ReadOptions
+from timeglass.read.stream import Opened
+from timeglass.read.table import Table
+from timeglass.read.typed_table import read_typed
+from timeglass.words import shown
+
+__all__ = ["read_columns"]
+
+_ROWS = 2**19  # at once
+
+
+def read_columns(opened: Opened, options: ReadOptions, faults: Faults, *, many: bool) -> Table:
+    """A Parquet or Arrow file as a table; its rows are numbered from 1 in place of lines."""
+    try:
+        import pyarrow as pa  # an optional extra
+    except ImportError:
+        raise EngineError(
+            f"{opened.name} is {opened.kind}: to read it, install pyarrow: pip install 'timeglass[arrow]'"
+        ) from None
+    try:
+        batches, rows = (_parquet if opened.kind == "Parquet" else _arrow)(opened.file)
+        return read_typed(batches, options, opened.name, faults, many=many, rows=rows)
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        reason = shown(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        raise DataError(
+            f"{opened.name} cannot be read as {opened.kind}: {reason}: the file is damaged, or not whole"
+        ) from None
+
+
+def _parquet(file: Any) -> tuple[Iterator[Sequence[Cells]], int]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(file)
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    file.seek(0)
+    table = pq.ParquetFile(file, read_dictionary=texts)
+    return map(_cells, table.iter_batches(batch_size=_ROWS)), table.metadata.num_rows
+
+
+def _arrow(file: Any) -> tuple[Iterator[Sequence[Cells]], int]:
+    import pyarrow as pa
+
+    start = file.read(6)
+    file.seek(0)
+    if start == b"ARROW1":
+        reader = pa.ipc.open_file(file)
+        return (_cells(reader.get_batch(i)) for i in range(reader.num_record_batches)), 0
+    return map(_cells, pa.ipc.open_stream(file)), 0
+
+
+def _cells(batch: Any) -> list[Cells]:
+    return [cells_of_arrow(str(name), column) for name, column in zip(batch.schema.names, batch.columns, strict=True)]

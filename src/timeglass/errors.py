@@ -41,9 +41,24 @@ class TimeglassError(Exception):
 
 
 class InputError(TimeglassError, ValueError):
-    """What was given cannot be used."""
+    """What was given cannot be used.
+
+    Where it is about one of the values given: `row` is its row, from 0; of windows `step` is (window, time step), of
+    targets and forecasts `target` is (window, step ahead). `Series.places` makes file, line and column of them.
+    """
 
     exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        row: int | None = None,
+        step: tuple[int, int] | None = None,
+        target: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.row, self.step, self.target = row, step, target
 
 
 class DataError(InputError):

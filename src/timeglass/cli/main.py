@@ -1,6 +1,7 @@
 """The command line. Data goes to standard output, messages to standard error.
 
-Exit codes: 0 done; 1 a proof failed, training diverged or a check found something; 2 what was given cannot be used; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 1 a proof failed, training diverged or a check found something; 2 what was given cannot be used;
+130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations

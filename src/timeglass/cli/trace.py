@@ -66,9 +66,10 @@ def _opened(model: str, given: str | None, date: str | None, data: str | None, t
     if actual is None and chosen.actual is not None and one_target(loaded):
         actual = [chosen.actual]
     try:
-        return open_forecast(
+        opened = open_forecast(
             loaded, chosen.values, actual, labels=chosen.labels, target=chosen.target, network=network, engine=engine
         )
+        return replace(opened, place=chosen.place)
     except InputError as error:
         raise type(error)(_as_options(error)) from None
 

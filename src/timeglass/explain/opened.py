@@ -46,6 +46,7 @@ class Opened:
     actual: Array | None  # (…): what came, in the series' own units, where it is known
     trace: Trace
     assumed: bool = False  # whether the loss is not the model's own
+    place: str | None = None  # where the window's values stand: data.csv, lines 2 to 13
 
     @property
     def scaler(self) -> MinMaxScaler | None:
@@ -134,6 +135,8 @@ def summary_lines(opened: Opened, output: int | None = None) -> list[str]:
         low, high = number(model.scaler.low), number(model.scaler.high)
         lines.append(f"Scaled    (value − {low}) / ({high} − {low}): {_listed(np.ravel(trace['x'][0]))}")
     came = "" if opened.actual is None else f"; it was {_listed(np.ravel(opened.actual))}"
+    if opened.place is not None:
+        lines.append(f"Rows      {opened.place}")
     lines.append(f"Forecast  {opened.target}: {_forecast_words(opened)}{came}")
     by = "the compiled kernel, in float32" if trace.engine == "lanes" else "the NumPy definition, in float64"
     return [*lines, f"By        {by}", "", *_attributed(opened, output)]

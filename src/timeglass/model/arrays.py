@@ -45,7 +45,9 @@ def as_floats(name: str, values: ArrayLike) -> Floats:
         value: Any = array[place]
         raise InputError(
             f"{name}{list(place)} is {value}, which float32 cannot hold as a finite number: "
-            "remove or replace missing values, and scale large ones"
+            "remove or replace missing values, and scale large ones",
+            step=place[:2] if name == "x" and len(place) > 1 else None,
+            target=(place[0], place[1] if len(place) > 1 else 0) if name == "y" else None,
         )
     return floats
 
@@ -58,7 +60,8 @@ def check_finite(call: str, what: str, values: Array) -> None:
     where = f" of window {place[0]}" if place else ""
     raise InputError(
         f"{call}: the {what}{where} by network {network} is not finite: scale the data to about -1 … 1, "
-        "or train the network anew"
+        "or train the network anew",
+        target=(place[0], place[-1]) if place else None,
     )
 
 

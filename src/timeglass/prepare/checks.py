@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from timeglass.errors import DataError, InputError, OptionError, ShapeError
+from timeglass.series.series import Series
 from timeglass.types import Array
 
-__all__ = ["check_scale", "finite_numbers", "one_series", "training_values", "whole_number"]
+__all__ = ["check_scale", "finite_numbers", "one_series", "places_of", "training_values", "whole_number"]
 
 
 def finite_numbers(values: ArrayLike, who: str) -> Array:
@@ -24,9 +26,15 @@ def finite_numbers(values: ArrayLike, who: str) -> Array:
         place = ", ".join(str(i + 1) for i in bad[0])
         raise DataError(
             f"{who}: value {place or 1} is {numbers[tuple(bad[0])]}, and {len(bad) - 1} more are not finite numbers: "
-            "fill them or leave their rows out before"
+            "fill them or leave their rows out before",
+            row=int(bad[0][0]) if numbers.ndim == 1 else None,
         )
     return numbers
+
+
+def places_of(values: object) -> contextlib.AbstractContextManager[None]:
+    """Within it, errors about a value of a `Series` say its line and column; of anything else, what they say anyway."""
+    return values.places() if isinstance(values, Series) else contextlib.nullcontext()
 
 
 def training_values(values: ArrayLike, who: str) -> Array:

@@ -22,6 +22,7 @@ class ChosenWindow:
     labels: tuple[str, ...]  # (T,): dates, or rows' numbers
     target: str  # what the row after them is called
     actual: float | None  # its value; None where the series ends before it
+    place: str  # where the rows stand: data.csv, lines 2 to 13
 
 
 def window_before(series: Series, time_steps: int, when: str | None = None) -> ChosenWindow:
@@ -43,7 +44,17 @@ def window_before(series: Series, time_steps: int, when: str | None = None) -> C
         )
     at = known.index(wanted, time_steps)
     actual = float(series.values[at]) if at < rows else None
-    return ChosenWindow(series.values[at - time_steps : at], tuple(known[at - time_steps : at]), wanted, actual)
+    return ChosenWindow(
+        series.values[at - time_steps : at],
+        tuple(known[at - time_steps : at]),
+        wanted,
+        actual,
+        _place(series, at - time_steps, at - 1),
+    )
+
+
+def _place(series: Series, first: int, last: int) -> str:
+    return f"{series.source}, lines {series.lines[first]} to {series.lines[last]}"
 
 
 def _after(series: Series) -> str:

@@ -60,7 +60,8 @@ def classical_decomposition(values: ArrayLike, period: int, *, kind: str = "mult
         row = int(np.argmax(series <= 0))
         raise DataError(
             f"a multiplicative season needs values above zero, but value {row + 1} is {series[row]:g}: "
-            "use kind='additive'"
+            "use kind='additive'",
+            row=row,
         )
     trend = moving_average(series, period)
     detrended = series / trend if product else series - trend

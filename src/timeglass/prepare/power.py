@@ -152,7 +152,8 @@ def _above_zero(values: Array, offset: float, who: str) -> Array:
         row = int(np.argmax(lifted <= 0)) + 1
         raise DataError(
             f"{who}: {(lifted <= 0).sum()} of {values.size} values are not above {-offset + 0.0:g}, the first is value "
-            f"{row}: {values.flat[row - 1]:g}; give an offset larger than {-values.min() + 0.0:g}"
+            f"{row}: {values.flat[row - 1]:g}; give an offset larger than {-values.min() + 0.0:g}",
+            row=row - 1 if values.ndim == 1 else None,
         )
     return lifted
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from timeglass.errors import InputError, ShapeError
-from timeglass.prepare.checks import finite_numbers, one_series
+from timeglass.prepare.checks import finite_numbers, one_series, places_of
 from timeglass.types import Array
 
 __all__ = ["FollowingStep", "Step", "Steps", "inverse_forecasts"]
@@ -61,13 +61,15 @@ class Steps:
         """Learns each step from what those before it make of `values` (rows,): the training rows, and only they.
 
         `makers` holds steps, which stay as they are, and functions that learn one: `MinMaxScaler.fit`, or
-        `functools.partial(SeasonalIndices.fit, period=12)`.
+        `functools.partial(SeasonalIndices.fit, period=12)`. What is wrong with a value of a `Series`, such as
+        `series[split.train]`, is said with its line and column.
         """
         left = one_series(values, "Steps")
         found: list[Step] = []
-        for place, maker in enumerate(makers, 1):
-            found.append(_made(maker, left, place))
-            left = found[-1].transform(left)
+        with places_of(values):
+            for place, maker in enumerate(makers, 1):
+                found.append(_made(maker, left, place))
+                left = found[-1].transform(left)
         return cls(tuple(found))
 
     def transform(self, values: Array) -> Array:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from timeglass.errors import InputError, OptionError, ShapeError
 from timeglass.prepare.checks import whole_number
+from timeglass.series.series import Series
 from timeglass.types import Array
 
 __all__ = ["DirectWindows", "Part", "Windows", "count_windows", "cut_windows", "direct_windows"]
@@ -86,8 +87,13 @@ def direct_windows(
     # A window's first target, in all that have T rows before them and K - 1 after them.
     origins = np.arange(max(first, steps), end - ahead + 1, stride)
     if len(origins) == 0:
+        of = (
+            f"{values.source}, lines {values.lines[0]} to {values.lines[-1]}: "
+            if isinstance(values, Series) and len(series)
+            else ""
+        )
         raise InputError(
-            f"{len(series)} rows, targets in rows {first + 1} to {end}: no window fits with time_steps {steps} and "
+            f"{of}{len(series)} rows, targets in rows {first + 1} to {end}: no window fits with time_steps {steps} and "
             f"horizon {ahead}: {steps + ahead} rows are needed, {ahead} of them targets"
         )
     rows, target_rows = origins[:, None] + np.arange(-steps, 0), origins[:, None] + np.arange(ahead)

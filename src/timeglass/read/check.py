@@ -55,7 +55,7 @@ class Report:
         stops = [fault for fault in self.faults if fault.stops]
         others = [fault.message for fault in self.faults if not fault.stops]
         yield from _section("Stops the reading", [fault.message for fault in stops], self.fault_count - len(others))
-        yield from _section("Mended by itself", others)
+        yield from _section("Mended", others)
         yield from _section("Changed", [f"{self.source}: {change}" for change in self._changes])
         yield from _section("Looks odd, and is used as it stands", [str(odd) for odd in self.odds])
         yield ""
@@ -83,7 +83,7 @@ class Report:
         stopping = self.fault_count - (len(self.faults) - stops)
         parts = [
             f"{counted(stopping, 'finding')} would stop the reading" if stopping else "",
-            f"{len(self.faults) - stops:,} mended by itself" if len(self.faults) > stops else "",
+            f"{len(self.faults) - stops:,} mended" if len(self.faults) > stops else "",
             f"{len(self._changes):,} changed" if self._changes else "",
             f"{len(self.odds):,} odd" if self.odds else "",
         ]
@@ -138,8 +138,8 @@ def check(
     `on_progress` is told the share of the series that have been looked at. A `DataError` where it is no table at all.
 
     >>> report = check({"ds": ["2020-01", "2020-02", "2020-04"], "y": [1.0, 2.0, 3.0]})
-    >>> print(report.faults[0].message)
-    dict:3: gap 2020-03 (1 row) between lines 2 and 3: fill the rows in, or choose --missing linear, seasonal, or drop to go on without them
+    >>> report.faults[0].message[:46], report.clean
+    ('dict:3: gap 2020-03 (1 row) between lines 2 and', False)
     """
     panel, faults = gather(source, options or ReadOptions(), private=private)
     odds: list[Odd] = []
@@ -149,7 +149,8 @@ def check(
             if on_progress is not None:
                 on_progress((place + 1) / len(panel))
     name = panel.origin.name if panel is not None else str(source)
-    return Report(name, panel, tuple(faults.found), faults.count, tuple(odds))
+    by_line = sorted(faults.found, key=lambda fault: (fault.line or 0, fault.column or 0))
+    return Report(name, panel, tuple(by_line), faults.count, tuple(odds))
 
 
 def _odds(series: Series, *, single: bool) -> Iterator[Odd]:

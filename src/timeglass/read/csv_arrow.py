@@ -1,4 +1,4 @@
-"""The same rows by pyarrow, many times as fast. Wherever the exact reader might say otherwise it leaves the block to it."""
+"""The same rows by pyarrow, many times as fast. Where the exact reader might say otherwise the block is left to it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ArrowBlocks:
         ends = content.startswith(b'"') + content.endswith(b'"')
         return content.count(b'"') == ends + sum(map(content.count, self._quotes))
 
-    def batch(self, block: Block, table: Any, faults: Faults) -> Batch | None:
+    def batch(self, block: Block, table: Any) -> Batch | None:
         """The columns of a parsed block; None where the exact reader should look at it."""
         if table is None or table.num_rows != block.lines:
             return None
@@ -93,7 +93,7 @@ class ArrowBlocks:
         codes = times = None
         if layout.time is not None and self._dates is not None:
             texts, places = words[str(layout.time)]
-            times = self._times(texts, places, lines, faults)
+            times = self._times(texts, places)
             if times is None:
                 return None
         if layout.id is not None:
@@ -118,7 +118,7 @@ class ArrowBlocks:
         odd = any(not text or self._form.separator in text or '"' in text or "\n" in text for text in texts)
         return None if odd else (texts, chunk.indices.to_numpy())
 
-    def _times(self, texts: Sequence[str], places: np.ndarray, lines: range, faults: Faults) -> np.ndarray | None:
+    def _times(self, texts: Sequence[str], places: np.ndarray) -> np.ndarray | None:
         assert self._dates is not None
         try:
             # The lines do not matter: should a text be no time, the exact reader says where it stands.

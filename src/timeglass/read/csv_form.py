@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 from timeglass.dates.formats import DateFormat
 from timeglass.dates.guess import guess_format
@@ -61,7 +61,7 @@ def find_form(block: Block, options: ReadOptions, source: str, *, many: bool) ->
     columns = [[row[i] for row in rows] for i in range(width)]
     samples = [_sample(name, texts, options) for name, texts in zip(names, columns, strict=True)]
     layout = find_layout(samples, options, source, many=many)
-    decimal = options.decimal or _decimal(columns, layout, separator, options, source, guesses)
+    decimal = options.decimal or _decimal(columns, layout, options, source, guesses)
     numbers = NumberFormat(decimal, options.thousands, options.missing_words, options.booleans, options.strip_unit)
     dates, layout = _dates(body, separator, layout, options, source, guesses)
     return CsvForm(separator, width, layout, numbers, dates, body, (*guesses, *layout.guesses))
@@ -161,7 +161,7 @@ def kind_of_column(texts: Sequence[str]) -> str:
         return "blank"
     if all(_WHOLE.fullmatch(text) for text in texts):
         values = [int(text) for text in texts]
-        return "whole" if all(a < b for a, b in zip(values, values[1:], strict=False)) else "number"
+        return "whole" if all(a < b for a, b in pairwise(values)) else "number"
     numbers = sum(looks_like_number(text) or bool(_GROUPED.fullmatch(text)) for text in texts)
     dates = sum(looks_like_date(text) and not looks_like_number(text) for text in texts)
     if dates * 2 > len(texts) and dates >= numbers:
@@ -169,9 +169,7 @@ def kind_of_column(texts: Sequence[str]) -> str:
     return "number" if numbers * 2 > len(texts) else "text"
 
 
-def _decimal(
-    columns: list[list[str]], layout: Layout, separator: str, options: ReadOptions, source: str, guesses: list[Guess]
-) -> str:
+def _decimal(columns: list[list[str]], layout: Layout, options: ReadOptions, source: str, guesses: list[Guess]) -> str:
     if options.thousands == ",":
         return "."
     if options.thousands == ".":
@@ -179,7 +177,7 @@ def _decimal(
     texts = [text for i in layout.values for text in columns[i]]
     if options.thousands is not None:
         texts = [text.replace(options.thousands, "") for text in texts]
-    decimal, why = find_decimal(texts, separator, source)
+    decimal, why = find_decimal(texts, source)
     if decimal == ",":
         guesses.append(Guess(f"the decimal mark is a comma{', since ' * bool(why)}{why}", ("--decimal",)))
     return decimal
@@ -209,7 +207,7 @@ def _dates(
         return found, layout
     if options.time is not None:
         raise DataError(
-            f"{source}: column {quoted(name)} holds no times that can be read, such as {quoted(next(iter(texts), ''))}: "
+            f"{source}: column {quoted(name)} holds no times that can be read ({quoted(next(iter(texts), ''))}): "
             "say how they are written, --date-format dd.mm.yyyy, or --time none to number the rows"
         )
     kept = tuple(guess for guess in layout.guesses if "--time" not in guess.options)

@@ -104,7 +104,7 @@ def read_csv(
     text: Text, options: ReadOptions, faults: Faults, *, many: bool, size: int | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Table:  # fmt: skip
-    """All of a text table. `size` is that of the file in bytes, if known; `tell` is told at the start what it will take."""
+    """All of a text table. `size` is the file's in bytes, if known; `tell` is told at the start what it will take."""
     source, blocks = text.source, text.blocks()
     if text.empty:
         raise DataError(f"{source} is empty (0 bytes): expected a header and rows such as 1749-01,58.0")
@@ -129,7 +129,7 @@ def read_csv(
 def _gathered(
     form: CsvForm, first: Block, size: int | None, tell: Callable[[str], None] | None, source: str
 ) -> Gathered:
-    """Room for about as many rows as the first block lets expect; in a file where half of the free memory is too small."""
+    """Room for as many rows as the first block lets expect; in a file where half of the free memory is too small."""
     layout = form.layout
     rows = (
         first.lines if first.last or size is None else int(size * 1.02 / max(1, len(first.content)) * first.lines) + 1
@@ -159,5 +159,5 @@ def _batches(reader: _Reader, blocks: Iterator[Block]) -> Iterator[Batch]:
 
 
 def _taken(reader: _Reader, arrow: ArrowBlocks, block: Block, parsed: Future[object]) -> Batch:
-    batch = arrow.batch(block, parsed.result(), reader.faults)
+    batch = arrow.batch(block, parsed.result())
     return reader.exact(block) if batch is None else batch

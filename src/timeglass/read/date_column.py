@@ -104,7 +104,7 @@ class DateColumn:
             raise column.refusal(int(np.argmax(far)), "no calendar needs a time so far away; correct it in the file")
 
     def finish(self, times: NDArray[np.int64]) -> Dates:
-        """Whole numbers that `read` gave as dates, in the coarsest unit that holds them all; no copy where none is needed."""
+        """Whole numbers that `read` gave as dates, in the coarsest unit that holds all; copied only if need be."""
         if self._unit in (None, "number"):
             return times
         if self._unit != "us":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from timeglass.errors import DataError
@@ -29,6 +30,16 @@ class Faults:
     gather: bool = False
     found: list[Fault] = field(default_factory=list)
     count: int = 0
+    _lines: list[int] = field(default_factory=list)
+    _sorted_of: int = 0
+
+    def any_between(self, line: int, end: int) -> bool:
+        """Whether something is wrong with a line after `line` and before `end`."""
+        if self._sorted_of != len(self.found):
+            self._lines = sorted(fault.line for fault in self.found if fault.line is not None)
+            self._sorted_of = len(self.found)
+        place = bisect_right(self._lines, line)
+        return place < len(self._lines) and self._lines[place] < end
 
     def add(self, fault: Fault) -> None:
         if not self.gather and fault.stops:

@@ -90,7 +90,7 @@ def _frame_columns(source: Any, name: str) -> list[Cells]:
 
 def _index(source: Any) -> Sequence[Cells]:
     """The times in a pandas index, where it has some."""
-    index = getattr(source, "index", None)
+    index: Any = getattr(source, "index", None)
     kind = type(index).__name__
     if kind == "DatetimeIndex":
         zone = str(index.tz) if index.tz is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class Ids:
 
 @dataclass
 class Gathered:
-    """Columns that grow batch by batch. `capacity` is how many rows are expected, `spill` whether they lie in a file."""
+    """Columns that grow batch by batch. `capacity` rows are expected; with `spill` they lie in a file."""
 
     width: int  # value columns
     timed: bool
@@ -66,7 +67,7 @@ class Gathered:
     missing: list[Missing] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        room = {"capacity": self.capacity, "spill": self.spill}
+        room: dict[str, Any] = {"capacity": self.capacity, "spill": self.spill}
         self.values = [Growing(np.float64, **room) for _ in range(self.width)]
         self.times = Growing(np.int64, **room) if self.timed else None
         self.codes = Growing(np.int32, **room) if self.coded else None

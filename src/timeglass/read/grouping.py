@@ -75,7 +75,7 @@ def _run_starts(codes: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _stable_order(codes: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Rows by code, equal ones as they stood: sorted by the low half, then by the high half, which NumPy does by radix."""
+    """Rows by code, equal ones as they stood: by the low half, then the high half, which NumPy does by radix."""
     order = np.argsort(codes.astype(np.uint16), kind="stable")
     high = (codes >> 16).astype(np.uint16)
     return order[np.argsort(high[order], kind="stable")] if high.any() else order

@@ -30,7 +30,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a column holds, by its first rows. `kind` is number, date, whole (whole numbers that rise), text or blank."""
+    """What a column holds, by its first rows. `kind` is number, date, whole (rising whole numbers), text or blank."""
 
     name: str
     kind: str
@@ -123,7 +123,7 @@ def _find_time(
     dates = [i for i in free if samples[i].kind == "date"]
     named = [i for i in _named(samples, _TIMES, ("date", "number", "whole", "text", "blank")) if i in free]
     found = [i for i in named if samples[i].kind == "date"] or dates or named
-    if len(dates) > 1 and not (len([i for i in named if i in dates]) == 1):
+    if len(dates) > 1 and len([i for i in named if i in dates]) != 1:
         listed = ", ".join(quoted(samples[i].name) for i in dates[:6])
         first = shown(samples[dates[0]].name)
         raise DataError(

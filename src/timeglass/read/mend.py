@@ -62,12 +62,11 @@ class Mender:
         if self.options.resampling is not None:
             frequency = self._resample(rows)
         self._trim(rows)
-        if rows.dates is not None and frequency is not None:
-            frequency = self._fill_gaps(rows, frequency)
+        known = self._fill_gaps(rows, frequency) if rows.dates is not None and frequency is not None else None
         if self.options.missing in ("linear", "seasonal"):
-            self._fill(rows, frequency)
+            self._fill(rows, known)
         self._drop_missing(rows)
-        return frequency
+        return known
 
     # ---- words
 
@@ -107,7 +106,8 @@ class Mender:
             return
         found = order(rows.dates)
         row = int(np.argmax(rows.dates[1:] < rows.dates[:-1])) + 1
-        what = f"{self._label(rows.dates[row])} comes after {self._label(rows.dates[row - 1])} (line {rows.lines[row - 1]})"
+        before = f"{self._label(rows.dates[row - 1])} (line {rows.lines[row - 1]})"
+        what = f"{self._label(rows.dates[row])} comes after {before}"
         if self.options.strict:
             self._fault("order", rows, f"{what}: sort the rows by date, or leave --strict out", row)
         how = "newest first, and were turned round" if found.reversed else ""
@@ -158,7 +158,7 @@ class Mender:
                     self._change(rows, place, _text(rows.values[place]), "", f"the same as in line {rows.lines[first]}")
                 continue
             new = _combined(values[~np.isnan(values)], how)
-            for place in places:
+            for place in places if self.options.duplicates else ():  # else it is a fault, and said
                 self._change(
                     rows, place, _text(rows.values[place]), _text(new), f"{how} of {len(places)} rows of this date"
                 )
@@ -226,12 +226,10 @@ class Mender:
                 )  # fmt: skip
             return frequency
         if missing == "drop":
-            total = sum(gap.count for gap in found)
-            first, one = self._label(found[0].first), counted(total, "row")
-            self._note(
-                rows, "gap", f"{one} missing (the first: {first}, after line {rows.lines[found[0].row]}): the rows beside "
-                "such a gap are used as neighbours, as asked", found[0].row,
-            )  # fmt: skip
+            one = counted(sum(gap.count for gap in found), "row")
+            first = f"{self._label(found[0].first)}, after line {rows.lines[found[0].row]}"
+            what = f"{one} missing (the first: {first}): the rows beside such a gap are used as neighbours, as asked"
+            self._note(rows, "gap", what, found[0].row)
             return frequency
         self._insert(rows, frequency)
         return frequency
@@ -239,7 +237,7 @@ class Mender:
     def _has_fault_between(self, line: int, end: int) -> bool:
         if not self.faults.gather:
             return False
-        return any(fault.line is not None and line < fault.line < end for fault in self.faults.found)
+        return self.faults.any_between(line, end)
 
     def _irregular(self, rows: Rows, why: str = "", frequency: Frequency | None = None) -> None:
         assert rows.dates is not None
@@ -251,11 +249,9 @@ class Mender:
         bad = int(np.argmax(np.diff(rows.dates) != sizes[np.argmax(often)]))
         where = f"the first other step is between lines {rows.lines[bad]} and {rows.lines[bad + 1]}"
         why = f"{why}: " if why and len(counts) < 2 else ""
-        self._fault(
-            "steps", rows,
-            f"{usual}{why}the dates are not evenly spaced (steps: {shown}{more}; {where}): choose --resample day, month or the "
-            "like, or --freq none to take the rows as they follow each other", bad + 1,
-        )  # fmt: skip
+        what = f"{usual}{why}the dates are not evenly spaced (steps: {shown}{more}; {where})"
+        remedy = "choose --resample day, month or the like, or --freq none to take the rows as they follow each other"
+        self._fault("steps", rows, f"{what}: {remedy}", bad + 1)
 
     def _insert(self, rows: Rows, frequency: Frequency) -> None:
         """A row without a value for each date that is missing."""
@@ -287,10 +283,8 @@ class Mender:
             return
         first, last = int(known[0]), int(known[-1])
         if first > 0 or last < len(rows.values) - 1:
-            self._note(
-                rows, "length", f"values from line {rows.lines[first]} to line {rows.lines[last]} alone: it begins and ends "
-                "there", first,
-            )  # fmt: skip
+            lines = f"from line {rows.lines[first]} to line {rows.lines[last]}"
+            self._note(rows, "length", f"values {lines} alone: it begins and ends there", first)
             rows.keep(np.arange(first, last + 1))
 
     def _drop_missing(self, rows: Rows) -> None:
@@ -331,4 +325,4 @@ def _combined(values: Array, how: str) -> float:
         return float("nan")
     if how in ("first", "last"):
         return float(values[0 if how == "first" else -1])
-    return float({"mean": np.mean, "sum": np.sum, "min": np.min, "max": np.max}[how](values))
+    return float(getattr(values, how)())

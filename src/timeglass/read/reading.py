@@ -42,7 +42,7 @@ def read_series(
     if len(panel) != 1:
         names = ", ".join(map(quoted, panel.ids[:6])) + ", …" * (len(panel) > 6)
         raise DataError(
-            f"{panel.origin.name} has {len(panel):,} series ({names}), one is expected: use read_panel, or cut the others"
+            f"{panel.origin.name} has {len(panel):,} series ({names}), one is wanted: use read_panel, or cut the others"
         )
     return panel[0]
 
@@ -61,7 +61,7 @@ def read_panel(
 def gather(
     source: Any, options: ReadOptions, *, private: bool = False, tell: Tell | None = None
 ) -> tuple[Panel | None, Faults]:
-    """What can be read, and everything that cannot. None where nothing can; a `DataError` where it is no table at all."""
+    """What can be read, and all that cannot. None where nothing can; a `DataError` where it is no table at all."""
     faults = Faults(gather=True)
     try:
         return _read(source, options, faults, many=True, private=private, tell=tell), faults

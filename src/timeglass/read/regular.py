@@ -62,8 +62,8 @@ def faulty_series(flat: Flat, frequency: Frequency | None) -> NDArray[np.int64]:
                 flat.times[first : first + _CHUNK + 1], frequency, len(odd), _starts(flat, first, len(odd))
             )
         bad.append(np.flatnonzero(odd) + first)
-    rows = np.concatenate(bad) if bad else np.empty(0, np.int64)
-    return np.unique(np.searchsorted(flat.offsets, rows, side="right") - 1)
+    found = np.concatenate(bad) if bad else np.empty(0, np.int64)
+    return np.unique(np.searchsorted(flat.offsets, found, side="right") - 1)
 
 
 def _starts(flat: Flat, first: int, count: int) -> NDArray[np.int64]:

@@ -55,10 +55,10 @@ def looks_like_date(text: str) -> bool:
     return bool(shape) and any(expression(pattern).fullmatch(shape) for pattern in PATTERNS)
 
 
-def find_decimal(texts: Sequence[str], separator: str, source: str) -> tuple[str, str]:
+def find_decimal(texts: Sequence[str], source: str) -> tuple[str, str]:
     """The decimal mark of these texts, and what speaks for it. A `DataError` asks where two readings fit.
 
-    >>> find_decimal(["1,5", "12,25"], ";", "data.csv")
+    >>> find_decimal(["1,5", "12,25"], "data.csv")
     (',', "'1,5' has no other reading")
     """
     commas = [text for text in texts if "," in text and "." not in text and looks_like_number(text)]
@@ -71,7 +71,7 @@ def find_decimal(texts: Sequence[str], separator: str, source: str) -> tuple[str
         return (",", "") if len(commas) > len(points) and not _all_groups(commas, ",") else (".", "")
     if points:
         raise DataError(
-            f"{source}: {quoted(points[0])} beside {quoted(commas[0])}: which mark is the decimal one? Give --decimal . "
+            f"{source}: {quoted(points[0])} beside {quoted(commas[0])}: which is the decimal mark? Give --decimal . "
             "with --thousands , or --decimal , with --thousands ."
         )
     if plain:

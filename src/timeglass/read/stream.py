@@ -18,6 +18,7 @@ from timeglass.errors import DataError
 from timeglass.files import open_regular
 from timeglass.read.source import is_address, read_bytes
 from timeglass.read.unpack import PEEK, kind_of, refuse_kind, unpacked
+from timeglass.series.bundled import DATA
 
 __all__ = ["Opened", "open_source"]
 
@@ -76,7 +77,8 @@ def open_source(where: str, *, private: bool = False) -> Iterator[Opened]:
         yield _opened(io.BytesIO(content), name, len(content), now)
     else:
         with open_regular(Path(where), "save the data to a file first", ".csv") as (file, size):
-            yield _opened(file, where, size, None)
+            bundled = Path(where).parent == DATA
+            yield _opened(file, f"the bundled {Path(where).name}" if bundled else where, size, None)
 
 
 def _opened(file: IO[bytes], name: str, size: int | None, fetched: str | None) -> Opened:
@@ -88,7 +90,7 @@ def _opened(file: IO[bytes], name: str, size: int | None, fetched: str | None) -
     if kind == "zip":
         packed, inner = kind, unpacked(_seekable(buffered), kind, name)  # type: ignore[assignment]
     elif kind in ("gzip", "bzip2", "xz", "zstd"):
-        packed, inner = kind, unpacked(_Told(buffered, hashing), kind, name)  # type: ignore[assignment]
+        packed, inner = kind, unpacked(_Told(buffered, hashing), kind, name)  # type: ignore[assignment, arg-type]
     if packed:
         kind = kind_of(inner.peek(PEEK)[:PEEK])
         if kind in ("gzip", "bzip2", "xz", "zstd", "zip"):
@@ -109,7 +111,7 @@ def _hash_of(file: IO[bytes]) -> str:
 class _Told(io.RawIOBase):
     """What is read through a buffer, with the place of the file below it: what has been taken from there so far."""
 
-    def __init__(self, buffered: io.BufferedReader, below: _Hashing) -> None:
+    def __init__(self, buffered: Any, below: _Hashing) -> None:
         self._buffered, self._below = buffered, below
 
     def readable(self) -> bool:

@@ -91,7 +91,7 @@ class Text:
         while True:
             try:
                 piece = next(pieces, None)
-            except _Bad as bad:
+            except _BadBytesError as bad:
                 raise self._refusal(bad, line, rest) from None
             if piece is None:
                 break
@@ -101,7 +101,7 @@ class Text:
                 first = data.find(b"\n") + 1
                 data, end, line, skip = data[first:], end - first, line + 1, skip - 1
             content, rest = data[:end], data[end:]
-            content, rest = self._whole(content, rest, line)
+            content, rest = self._whole(content, rest)
             if len(rest) > _LONGEST:
                 raise DataError(f"{self.source}:{line + content.count(10)}: {self._too_long(rest)}")
             if content:
@@ -117,7 +117,7 @@ class Text:
             return f"a quote opened here never closes, or not within {_LONGEST:,} bytes: close it, or take it out"
         return f"one line of more than {_LONGEST:,} bytes: is this a table of text?"
 
-    def _whole(self, content: bytes, rest: bytes, line: int) -> tuple[bytes, bytes]:
+    def _whole(self, content: bytes, rest: bytes) -> tuple[bytes, bytes]:
         """Where the last record ends within quotes, it goes to the rest."""
         if b'"' not in content or content.count(b'"') % 2 == 0:
             return content, rest
@@ -144,7 +144,7 @@ class Text:
             if b"\r" in piece:
                 piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             if (nul := piece.find(b"\0")) >= 0:
-                raise _Bad(piece[:nul])
+                raise _BadBytesError(piece[:nul])
             yield piece
         if held:
             yield b"\n"
@@ -164,12 +164,12 @@ class Text:
             try:
                 text = decoder.decode(piece)
             except UnicodeError as error:
-                raise _Bad(self._before(error), error) from None
+                raise _BadBytesError(self._before(error), error) from None
             yield text.encode("utf-8", "surrogatepass")
         try:
             decoder.decode(b"", final=True)
         except UnicodeError as error:
-            raise _Bad(self._before(error), error) from None
+            raise _BadBytesError(self._before(error), error) from None
 
     def _before(self, error: UnicodeError) -> bytes:
         """What could be read of a piece."""
@@ -179,13 +179,13 @@ class Text:
 
     # ---- words for what cannot be read
 
-    def _refusal(self, bad: _Bad, line: int, rest: bytes) -> DataError:
+    def _refusal(self, bad: _BadBytesError, line: int, rest: bytes) -> DataError:
         before = (rest + bad.before).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         place = f"{self.source}:{line + _line_ends(before)}"
         if bad.error is None:
             return DataError(
-                f"{place}: holds a NUL character: the file is damaged, or UTF-16 without its mark: --encoding utf-16-le "
-                "or utf-16-be"
+                f"{place}: holds a NUL character: the file is damaged, or UTF-16 without its mark: --encoding "
+                "utf-16-le or utf-16-be"
             )
         name = self.encoding.upper()
         if not isinstance(bad.error, UnicodeDecodeError):
@@ -200,7 +200,7 @@ class Text:
         return DataError(f"{place}: byte {byte} is not {name}; {hint}")
 
 
-class _Bad(Exception):
+class _BadBytesError(Exception):
     """Bytes that cannot be read, after those `before` of their piece; without an error a NUL."""
 
     def __init__(self, before: bytes, error: UnicodeError | None = None) -> None:

@@ -67,8 +67,8 @@ class _Reader:
             self.dates, self.form = DateColumn(form, self.source, cells.name, self.time + 1), form.name
         elif self.options.time is not None:
             raise DataError(
-                f"{self.source}: column {quoted(cells.name)} holds no times that can be read: say how they are written, "
-                "--date-format dd.mm.yyyy, or --time none to number the rows"
+                f"{self.source}: column {quoted(cells.name)} holds no times that can be read: say how they are "
+                "written, --date-format dd.mm.yyyy, or --time none to number the rows"
             )
         else:
             self.guesses = [guess for guess in self.guesses if "--time" not in guess.options]
@@ -285,5 +285,6 @@ def read_typed(
     )
     return Table(
         source, gathered, layout.names, layout.values, reader.time, reader.ids.names if layout.id is not None else None,
-        reader.finish(gathered), reader.form, zone, reader.guesses, [*reader.rounded[:3], *more, *([note] if note else [])],
+        reader.finish(gathered), reader.form, zone, reader.guesses,
+        [*reader.rounded[:3], *more, *([note] if note else [])],
     )  # fmt: skip

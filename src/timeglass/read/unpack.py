@@ -26,8 +26,9 @@ _COMPRESSED = {
 _TABLES = {b"PAR1": "Parquet", b"ARROW1": "Arrow", b"\xff\xff\xff\xff": "Arrow"}
 _OTHERS = {
     b"%PDF": "a PDF", b"SQLite format 3": "an SQLite database", b"\x89HDF": "an HDF5 file", b"\x89PNG": "a picture",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)", b"PK\x05\x06": "an empty zip archive", b"{\\rtf": "a text document (RTF)",
-    b"\x7fELF": "a program", b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7-Zip archive", b"\x80\x04\x95": "a Python pickle",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)", b"PK\x05\x06": "an empty zip archive",
+    b"{\\rtf": "a text document (RTF)", b"\x7fELF": "a program", b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7-Zip archive", b"\x80\x04\x95": "a Python pickle",
 }  # fmt: skip
 _WEB = (b"<!doctype", b"<html", b"<?xml", b"<!--", b"<head", b"<body")
 
@@ -85,8 +86,8 @@ class _Counting(io.RawIOBase):
         packed = max(1, self._packed())
         if self._out > _MOST_BYTES or (self._out > _RATIO_FROM and self._out > _MOST_RATIO * packed):
             raise DataError(
-                f"{self._source} unpacks to over {self._out:,} bytes from {packed:,}: at most {_MOST_BYTES:,} bytes and "
-                f"{_MOST_RATIO} times the packed size are unpacked here; if that is what it holds, unpack it first"
+                f"{self._source} unpacks to over {self._out:,} bytes from {packed:,}: at most {_MOST_BYTES:,} bytes "
+                f"and {_MOST_RATIO} times the packed size are unpacked here; if that is right, unpack it first"
             )
         buffer[: len(part)] = part
         return len(part)
@@ -99,7 +100,7 @@ def unpacked(file: IO[bytes], kind: str, source: str) -> IO[bytes]:
     if kind == "zstd":
         return _counted(_from_zstd(file), file, source)
     opener = {"gzip": gzip.GzipFile, "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}[kind]
-    inner: Any = opener(fileobj=file) if kind == "gzip" else opener(file)  # type: ignore[operator,call-arg]
+    inner: Any = opener(fileobj=file) if kind == "gzip" else opener(file)
     return _counted(inner, file, source)
 
 

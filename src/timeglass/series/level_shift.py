@@ -48,8 +48,9 @@ def level_shift(values: Array, *, period: int = 1) -> list[Oddity]:
     - BIC is better by 12 than without a step: than a line or a parabola with such noise, or a level that wanders
       (exponential smoothing).
 
-    With a period, a line through each of its phases is taken out first. Series of more than 4,000 rows are looked at in
-    block means; then the row is found among those near.
+    With a period, what a line through each of its phases finds beside a parabola is taken out first. Series of more
+    than 4,000 rows are looked at in block means; then the row is found among those near. Only the most evident step is
+    told: look again at the rows before and after it.
 
     >>> values = np.random.default_rng(0).normal(size=100) + np.where(np.arange(100) < 60, 0.0, 4.0)
     >>> found = level_shift(values)[0]
@@ -74,21 +75,22 @@ def level_shift(values: Array, *, period: int = 1) -> list[Oddity]:
         return []
     row = _among(x, step, width)
     way = "higher" if step.size > 0 else "lower"
-    words = f"from here on the level is {abs(rescaled(step.size, exponent + again)):.3g} {way}: t = {number(float(f'{score:.3g}'))}, "
-    words += f"where {limit:.2g} is the limit, with trend and autocorrelation allowed for"
+    size, t = (number(float(f"{value:.3g}")) for value in (abs(rescaled(step.size, exponent + again)), score))
+    words = f"from here on the level is {size} {way}: t = {t}, where {limit:.2g} is the limit, "
+    words += "with trend and autocorrelation allowed for"
     return [Oddity("level shift", row, row, float(score), words)]
 
 
 def _without_season(x: Array, period: int) -> Array:
-    """(rows,) without a line through each phase of the period."""
+    """(rows,) without the line through each phase of the period that is there beside the parabola of all rows."""
     if period < 2:
         return x
-    phase, time = np.arange(len(x)) % period, np.arange(len(x)) / len(x)
-    counts = np.bincount(phase)
+    rest, phase, time = _without_trend(x, 2), np.arange(len(x)) % period, np.arange(len(x)) / len(x)
+    counts = np.bincount(phase)  # (period,)
     time = time - (np.bincount(phase, weights=time) / counts)[phase]
-    x = x - (np.bincount(phase, weights=x) / counts)[phase]
-    slopes = np.bincount(phase, weights=x * time) / np.bincount(phase, weights=time * time)  # (period,)
-    return x - slopes[phase] * time
+    means = np.bincount(phase, weights=rest) / counts
+    slopes = np.bincount(phase, weights=rest * time) / np.bincount(phase, weights=time * time)
+    return x - means[phase] - slopes[phase] * time
 
 
 def _best_step(y: Array) -> _Step:
@@ -156,8 +158,8 @@ def _autoregression(noise: Array) -> tuple[float, Array]:
     [past now] = QR; what the first lags leave of `now` is the lower end of R's last column.
     """
     past = [noise[_LAGS - lag : len(noise) - lag] for lag in range(1, _LAGS + 1)]
-    r = np.linalg.qr(np.stack([*past, noise[_LAGS:]], axis=1), mode="r")  # (9, 9)
-    left = np.cumsum(r[::-1, -1] ** 2)[::-1]  # (9,): the sum of squares that 0, 1, … 8 lags leave
+    r = np.linalg.qr(np.stack([*past, noise[_LAGS:]], axis=1)).R  # (9, 9)
+    left = np.cumsum(r[::-1, -1] ** 2)[::-1].tolist()  # (9,): the sum of squares that 0, 1, … 8 lags leave
     order = min(range(_LAGS + 1), key=lambda lags: _bic(left[lags], len(past[0]), lags))
     lags = np.linalg.lstsq(r[:order, :order], r[:order, -1], rcond=None)[0] if order else np.zeros(0)
     return _bic(left[order], len(past[0]), order), lags
@@ -171,7 +173,7 @@ def _without_step(y: Array) -> float:
     for one, value in zip(errors, y, strict=True):
         one[:] = value - level
         level += _WEIGHTS * one
-    return min(*curves, *(_bic(square, len(y) - _LAGS, 2) for square in (errors[_LAGS:] ** 2).sum(axis=0)))
+    return min(*curves, *(_bic(square, len(y) - _LAGS, 2) for square in (errors[_LAGS:] ** 2).sum(axis=0).tolist()))
 
 
 def _bic(squares: float, count: int, parameters: int) -> float:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from timeglass.dates.calendar import Dates, Frequency
-from timeglass.errors import DataError
+from timeglass.errors import InputError, OptionError
 from timeglass.series.dates import date_label
 from timeglass.types import Array
 from timeglass.words import quoted
 
-__all__ = ["Change", "Origin", "Series"]
+__all__ = ["Change", "Origin", "Series", "WindowRows"]
+
+
+class WindowRows(Protocol):
+    """Windows that know which rows of their series they are made of."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """(N, T)."""
+
+    @property
+    def target_rows(self) -> NDArray[np.int64]:
+        """(N, K)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where values came from: a file's name, an address as it was at last, or what kind of frame; and as what it was read.
+    """Where values came from, a file's name, an address as it was at last, a kind of frame; and how they were read.
 
     `fetched` is when an address was read, in UTC. `guesses` are what the reader found out by itself, each with the
     options that say otherwise; `notes` what else there is to know; `changes` each value that is not used as it stands.
@@ -79,6 +92,13 @@ class Series:
     def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
         return np.array(self.values, dtype=dtype, copy=copy)  # type: ignore[call-overload]
 
+    def __getitem__(self, rows: slice) -> Series:
+        """Some of the rows, such as `series[split.train]`; a value is `series.values[row]`."""
+        if not isinstance(rows, slice):
+            raise OptionError(f"series[{rows!r}]: expected a slice of rows; a value is series.values[{rows!r}]")
+        dates = None if self.dates is None else self.dates[rows]
+        return replace(self, values=self.values[rows], dates=dates, lines=self.lines[rows])
+
     @property
     def source(self) -> str:
         """The file name or address."""
@@ -115,23 +135,30 @@ class Series:
         return f"{self.source}:{self.lines[row]}:{self.position}"
 
     @contextlib.contextmanager
-    def places(self) -> Iterator[None]:
-        """Within it, a `DataError` that names one of the values by its row also says where that stands.
+    def places(self, windows: WindowRows | None = None) -> Iterator[None]:
+        """Within it, an `InputError` about one of the values also says where that stands.
+
+        For errors about `windows` of this series, such as those of `direct_windows`, give them.
 
         >>> from timeglass.prepare.power import Log
         >>> series = Series(np.array([1.5, 0.0]), None, np.array([2, 3]), "y", Origin("data.csv"))
         >>> with series.places():
         ...     Log().transform(series.values)
         Traceback (most recent call last):
-        timeglass.errors.DataError: data.csv:3:2 (row 2): Log: value 2 is 0, and 0 more are not above zero: add a constant before
+            ...
+        timeglass.errors.DataError: data.csv:3:2 (row 2): Log: 1 of 2 values are not above 0, the first is value 2: 0; ...
         """
         try:
             yield
-        except DataError as error:
-            row = getattr(error, "row", None)
+        except InputError as error:
+            row = error.row
+            if windows is not None and error.step is not None:
+                row = int(windows.rows[error.step])
+            elif windows is not None and error.target is not None:
+                row = int(windows.target_rows[error.target])
             if row is None or not 0 <= row < len(self):
                 raise
-            raise DataError(f"{self.place(row)} ({self.label(row)}): {error}") from None
+            raise type(error)(f"{self.place(row)} ({self.label(row)}): {error}") from None
 
     def axis(self) -> Array:
         """What a plot has along its time axis: the dates, years as plain numbers, or the rows' numbers from 1."""

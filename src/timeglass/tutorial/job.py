@@ -11,7 +11,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from timeglass.errors import InputError, OptionError
+from timeglass.errors import DivergenceError, InputError, OptionError
 from timeglass.evaluate import audit
 from timeglass.evaluate.baselines import Baseline, baselines
 from timeglass.evaluate.metrics import root_mean_squared_error
@@ -181,7 +181,12 @@ def run_job(plan: JobPlan, *, verbose: int | str = 0) -> JobResult:
     """Trains the networks and works out all that the job reports."""
     model, train, test = plan.model, plan.train.windows, plan.test.windows
     model.compile(optimizer="adam", loss="mean_squared_error")
-    history = model.fit(train.x[..., None], train.y, epochs=plan.options.epochs, batch_size=1, verbose=verbose)
+    try:
+        history = model.fit(train.x[..., None], train.y, epochs=plan.options.epochs, batch_size=1, verbose=verbose)
+    except DivergenceError as error:
+        row = int(np.abs(plan.train.values).argmax())
+        place = f"{plan.series.place(row)} ({plan.series.label(row)})"
+        raise DivergenceError(f"{error}; the largest value that it was trained on stands at {place}") from None
     both = np.concatenate([train.x, test.x])[..., None].astype(np.float32)
     forecasts = model.predict(both).reshape(plan.options.networks, len(both))
     pair = forecasts[:, : len(train.y)], forecasts[:, len(train.y) :]

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from timeglass.series.bundled import DATA
 from timeglass.show.table import table_lines
 from timeglass.train.engines import engine_words
 from timeglass.tutorial.job import JobPlan, JobResult, Scores
@@ -34,18 +33,16 @@ def _plural(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def _source(plan: JobPlan) -> str:
-    path = Path(plan.series.source)
-    return f"the bundled {path.name}" if path.parent == DATA else plan.series.source
-
-
 def plan_lines(plan: JobPlan, *, width: int = 100) -> list[str]:
     """What the job is about to do."""
     series, options = plan.series, plan.options
     network = " → ".join(f"{type(p.layer).__name__} {p.units} {p.activation}" for p in plan.model.architecture.layers)
     first, last = series.label(0), series.label(len(series) - 1)
     entries = [
-        ("Data", f"{printable(_source(plan))}, column {shown(series.name)}: {len(series):,} rows, {first} to {last}"),
+        (
+            "Data",
+            f"{printable(plan.series.source)}, column {shown(series.name)}: {len(series):,} rows, {first} to {last}",
+        ),
         *(("", f"note: {note}") for note in series.notes),
         (
             "Split",
@@ -172,7 +169,7 @@ def result_json(result: JobResult, files: list[Path]) -> dict[str, Any]:
     verdict = result.verdict
     return _finite(
         {
-            "source": _source(plan),
+            "source": plan.series.source,
             "sha256": plan.series.sha256,
             "column": plan.series.name,
             "rows": len(plan.series),

@@ -25,6 +25,10 @@ def test_lines_by_hand():
     assert fill_linear(np.array([0.0, NAN, 4.0, NAN, NAN, 1.0])).tolist() == [0.0, 2.0, 4.0, 3.0, 2.0, 1.0]
 
 
+def test_lines_between_the_largest():
+    assert fill_linear(np.array([1.5e308, NAN, NAN, -1.5e308])).tolist() == pytest.approx([1.5e308, 5e307, -5e307, -1.5e308])
+
+
 def test_a_season_by_hand():
     # Places 0: 1 2 3, place 1: 5 . 7. Both grow by 1 in 2 rows, so b = 1/2 and s = (1 - 0, 5 - 1/2): apart by 3.5.
     # Less the season, row 2 is 2 - 1 and row 4 is 3 - 1; row 3 lies between: 1.5 + 4.5.
@@ -106,6 +110,24 @@ def test_seasons_keep_what_is_known(numbers, period):
     assert np.isfinite(filled).all()
     assert filled[~np.isnan(values)].tobytes() == values[~np.isnan(values)].tobytes()
     assert values.tobytes() == before
+
+
+def test_a_season_leaves_the_bits_of_what_is_known():
+    values = bundled("co2")
+    values[[7, 30, 31]] = NAN
+    known = ~np.isnan(values)
+    assert fill_seasonal(values, 12)[known].tobytes() == values[known].tobytes()
+
+
+def test_a_season_of_large_values_goes_on_level():
+    # Each place known once: the season is what is known, and the line is 0. Then places 0, 1, 2 … again.
+    values = np.array([-6e307, 2e306, 5e301, -1.5e307, *[NAN] * 8])
+    assert fill_seasonal(values, 4).tolist() == values[:4].tolist() * 3
+    # Place 0 falls by 6.1e307 in 3 rows; the last row less its season is known, and the line level from there.
+    season = np.array([-6e307, 2e306 + 6e307 / 3, 5e301 + 6e307 * 2 / 3])
+    filled = fill_seasonal(np.array([-6e307, 2e306, 5e301, -12e307, *[NAN] * 4]), 3)
+    level = -12e307 - season[0]
+    assert filled[4:].tolist() == pytest.approx([level + season[1], level + season[2], level + season[0], level + season[1]])
 
 
 def test_nothing_missing_is_a_copy():

@@ -46,7 +46,7 @@ def as_floats(name: str, values: ArrayLike) -> Floats:
         raise InputError(
             f"{name}{list(place)} is {value}, which float32 cannot hold as a finite number: "
             "remove or replace missing values, and scale large ones",
-            step=place[:2] if name == "x" and len(place) > 1 else None,
+            step=(place[0], place[1]) if name == "x" and len(place) > 1 else None,
             target=(place[0], place[1] if len(place) > 1 else 0) if name == "y" else None,
         )
     return floats

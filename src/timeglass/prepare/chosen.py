@@ -44,12 +44,9 @@ def window_before(series: Series, time_steps: int, when: str | None = None) -> C
         )
     at = known.index(wanted, time_steps)
     actual = float(series.values[at]) if at < rows else None
+    steps = slice(at - time_steps, at)
     return ChosenWindow(
-        series.values[at - time_steps : at],
-        tuple(known[at - time_steps : at]),
-        wanted,
-        actual,
-        _place(series, at - time_steps, at - 1),
+        series.values[steps], tuple(known[steps]), wanted, actual, _place(series, steps.start, steps.stop - 1)
     )
 
 

@@ -42,13 +42,14 @@ def assemble(
         flat = _without_bad_times(flat)
     frequency = common_frequency(flat, options.frequency)
     mender = Mender(table.source, options, faults, table.date_format)
+    mender.unit = table.unit
     mender.wide = table.ids is None and len(table.value_columns) > 1
     frequency = _mend_all(flat, frequency, mender, table, missing)
     flat = _without_empty(flat)
     guesses = [*table.guesses, *_frequency_guess(frequency, options, flat)]
     origin = Origin(
         table.source, sha256, fetched, tuple(map(str, guesses)),
-        (*table.notes, *mender.notes, *_far_values(flat)), (*table.changes, *mender.changes),
+        (*table.notes, *mender.notes, *_far_values(flat, table.unit)), (*table.changes, *mender.changes),
     )  # fmt: skip
     return Panel(
         flat.ids, flat.values, flat.times, flat.offsets, flat.lines, flat.columns, origin, frequency, table.zone,
@@ -163,10 +164,12 @@ def _frequency_guess(frequency: Frequency | None, options: ReadOptions, flat: Fl
         return []
     if frequency is None:
         return [Guess("one date alone tells no frequency", ("--freq",))] if len(flat.values) else []
+    if frequency.unit == "number":
+        return [Guess(f"times are whole numbers, {frequency.every:,} apart", ("--freq", "--date-format"))]
     return [Guess(f"a row every {frequency}", ("--freq",))]
 
 
-def _far_values(flat: Flat) -> list[str]:
+def _far_values(flat: Flat, unit: str) -> list[str]:
     """Values that are out of all proportion: nothing learned from such a series would make sense."""
     if len(flat.values) == 0:
         return []
@@ -193,6 +196,6 @@ def _far_values(flat: Flat) -> list[str]:
             )
         line = flat.lines[rows][row]
         of = f"series {quoted(flat.ids[place])}, " if len(flat.ids) > 1 else ""
-        found.append(f"{of}line {line} is {ratio} the median: is {float(flat.values[rows][row])!r} a mistake?")
+        found.append(f"{of}{unit} {line} is {ratio} the median: is {float(flat.values[rows][row])!r} a mistake?")
     more = [f"and {len(found) - _MOST_SAID:,} more series with such a value"] if len(found) > _MOST_SAID else []
     return found[:_MOST_SAID] + more

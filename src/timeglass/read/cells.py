@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from timeglass.dates.calendar import Dates
 from timeglass.types import Array
 
-__all__ = ["Cells", "cells_of_array", "cells_of_arrow", "cells_of_series", "words_of"]
+__all__ = ["BOOLEANS", "Cells", "cells_of_array", "cells_of_arrow", "cells_of_series", "words_of"]
 
+BOOLEANS = "true and false"
 _WHOLE = 2**53
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Numbers, times, or words; or `other`, which names what they are instead."""
+    """Numbers, times, or words; or `other`, which names what they are instead. BOOLEANS have numbers too."""
 
     name: str
     numbers: Array | None = None  # (rows,), NaN where there is none
@@ -30,10 +31,11 @@ class Cells:
     zone: str | None = None  # times are in UTC, and shown in this zone
     rounded: tuple[tuple[int, str], ...] = ()  # rows whose whole number a double does not hold, and that number
     form: str | None = None  # of the dates, where it has a name
+    count: int = 0  # rows of what is other
 
     def __len__(self) -> int:
         parts = (self.numbers, self.times, self.words[1] if self.words else None)
-        return next((len(part) for part in parts if part is not None), 0)
+        return next((len(part) for part in parts if part is not None), self.count)
 
     def texts(self, most: int) -> list[str]:
         """The first words, in the order of the rows."""
@@ -61,6 +63,11 @@ def _whole_numbers(name: str, values: NDArray[Any], missing: NDArray[np.bool_] |
     return Cells(name, numbers, whole=True, rounded=rounded)
 
 
+def _booleans(name: str, values: NDArray[Any]) -> Cells:
+    """Numbers only where that was asked for."""
+    return Cells(name, values.astype(np.float64), other=BOOLEANS)
+
+
 # ---- NumPy
 
 
@@ -70,17 +77,17 @@ def cells_of_array(name: str, array: NDArray[Any]) -> Cells:
         return _whole_numbers(name, array)
     if array.dtype.kind == "f":
         if array.dtype.itemsize > 8:
-            return Cells(name, other="numbers beyond double precision")
+            return Cells(name, other="numbers beyond double precision", count=len(array))
         return Cells(name, array.astype(np.float64))
     if array.dtype.kind == "M":
         return Cells(name, times=array)
     if array.dtype.kind == "b":
-        return Cells(name, other="true and false")
+        return _booleans(name, array)
     if array.dtype.kind in "UT":
         return words_of(name, array.tolist())
     if array.dtype.kind == "O":
         return _of_objects(name, array.tolist())
-    return Cells(name, other=f"values of the type {array.dtype}")
+    return Cells(name, other=f"values of the type {array.dtype}", count=len(array))
 
 
 def _of_objects(name: str, values: list[Any]) -> Cells:
@@ -89,9 +96,9 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
     if kinds <= {str}:
         return words_of(name, values)
     if kinds <= {bool, np.bool_}:
-        return Cells(name, other="true and false")
+        return _booleans(name, np.array([np.nan if value is None else float(value) for value in values]))
     if bool in kinds or np.bool_ in kinds:
-        return Cells(name, other="numbers beside true and false")
+        return Cells(name, other="numbers beside true and false", count=len(values))
     if all(issubclass(kind, int | np.integer) for kind in kinds):
         numbers = np.array([float(value) if value is not None else np.nan for value in values])
         rounded = [(i, str(v)) for i, v in enumerate(values) if v is not None and int(v) != int(numbers[i])]
@@ -101,7 +108,11 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
     try:
         times = np.array(values, dtype="datetime64[us]")
     except (TypeError, ValueError):
-        return Cells(name, other=f"objects of the type {', '.join(sorted(kind.__name__ for kind in kinds))[:60]}")
+        return Cells(
+            name,
+            other=f"objects of the type {', '.join(sorted(kind.__name__ for kind in kinds))[:60]}",
+            count=len(values),
+        )
     return Cells(name, times=times)
 
 
@@ -117,7 +128,7 @@ def cells_of_arrow(name: str, array: Any) -> Cells:
         array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
     kind = array.type
     if pa.types.is_boolean(kind):
-        return Cells(name, other="true and false")
+        return _booleans(name, array.cast(pa.int8()).cast(pa.float64()).to_numpy(zero_copy_only=False))
     if pa.types.is_integer(kind):
         missing = np.asarray(array.is_null()) if array.null_count else None
         return _whole_numbers(name, (pc.fill_null(array, 0) if array.null_count else array).to_numpy(), missing)
@@ -142,7 +153,7 @@ def _arrow_words(name: str, array: Any, pa: Any, pc: Any) -> Cells:
     if text or array.type == pa.string_view():
         array = array.cast(pa.string()).dictionary_encode()
     if not pa.types.is_dictionary(array.type):
-        return Cells(name, other=f"values of the type {array.type}")
+        return Cells(name, other=f"values of the type {array.type}", count=len(array))
     if array.dictionary.null_count:
         return words_of(name, array.cast(array.type.value_type).cast(pa.string()).to_pylist())
     words = [text.strip() for text in array.dictionary.cast(pa.string()).to_pylist()]
@@ -159,7 +170,7 @@ def cells_of_series(series: Any) -> Cells:
 
     kind, name = series.dtype, str(series.name)
     if kind == nw.Boolean:
-        return Cells(name, other="true and false")
+        return _booleans(name, series.cast(nw.Float64).to_numpy())
     if kind.is_integer():
         missing = series.is_null().to_numpy()
         if missing.any():
@@ -178,7 +189,7 @@ def cells_of_series(series: Any) -> Cells:
         return words_of(name, [None if _is_nothing(text) else str(text) for text in series.to_list()])
     if kind == nw.Object:
         return _of_objects(name, [None if _is_nothing(value) else value for value in series.to_list()])
-    return Cells(name, other=f"values of the type {kind}")
+    return Cells(name, other=f"values of the type {kind}", count=len(series))
 
 
 def _unit(series: Any) -> str:

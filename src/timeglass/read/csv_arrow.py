@@ -67,7 +67,7 @@ class ArrowBlocks:
         options = self._options(use_threads=False, column_names=self._names, block_size=len(content) + 1)
         try:
             return self._read(io.BytesIO(content), options, self._parse, self._convert)
-        except self._error:
+        except (self._error, MemoryError):
             return None
 
     def _quotes_are_plain(self, content: bytes) -> bool:

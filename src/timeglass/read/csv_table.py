@@ -13,8 +13,7 @@ from timeglass.read.csv_arrow import ArrowBlocks
 from timeglass.read.csv_form import CsvForm, find_form
 from timeglass.read.date_column import DateColumn
 from timeglass.read.faults import Fault, Faults
-from timeglass.read.gathered import Batch, Gathered, Ids, Lines, Missing
-from timeglass.read.growing import free_memory
+from timeglass.read.gathered import Batch, Gathered, Ids, Lines, Missing, room_for
 from timeglass.read.options import ReadOptions
 from timeglass.read.rows import Rows, read_rows
 from timeglass.read.table import Table, missing_fault
@@ -134,11 +133,8 @@ def _gathered(
     rows = (
         first.lines if first.last or size is None else int(size * 1.02 / max(1, len(first.content)) * first.lines) + 1
     )
-    each = 8 * len(layout.values) + 8 * (layout.time is not None) + 4 * (layout.id is not None)
-    spill = 2 * rows * each > free_memory()
-    if tell is not None and not first.last:
-        where = "kept in a temporary file, since it is more than half of the free memory" if spill else "of memory"
-        tell(f"{source}: {size or 0:,} bytes, about {rows:,} rows: {rows * each / 2**20:,.0f} MiB {where}")
+    widths = len(layout.values), layout.time is not None, layout.id is not None
+    spill = room_for(rows, widths, source, None if first.last else tell)
     return Gathered(len(layout.values), layout.time is not None, layout.id is not None, rows, spill)
 
 

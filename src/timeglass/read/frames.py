@@ -26,7 +26,7 @@ def is_frame(source: object) -> bool:
         return False
     known = isinstance(source, np.ndarray | list | tuple | Mapping)
     return known or any(
-        hasattr(source, name) for name in ("__narwhals_dataframe__", "columns", "to_frame", "__arrow_c_stream__")
+        hasattr(type(source), name) for name in ("__narwhals_dataframe__", "columns", "to_frame", "__arrow_c_stream__")
     )
 
 
@@ -34,7 +34,7 @@ def read_frame(source: Any, options: ReadOptions, faults: Faults, *, many: bool)
     """A frame, a series with its index, a mapping of columns, an array (rows,) or (rows, S), or a list of numbers."""
     name = _name(source)
     columns = _columns(source, name)
-    lengths = {len(cells): cells.name for cells in columns if not cells.other}
+    lengths = {len(cells): cells.name for cells in columns}
     if len(lengths) > 1:
         (few, one), (many_rows, other) = sorted(lengths.items())[:2]
         raise DataError(f"{name}: column {quoted(one)} has {counted(few, 'row')}, {quoted(other)} has {many_rows:,}")
@@ -80,7 +80,7 @@ def _frame_columns(source: Any, name: str) -> list[Cells]:
             f"cannot read {name}: expected a data frame that narwhals knows, an array, a list or a path"
         ) from None
     except Exception as error:  # two columns of one name, and whatever else a library says of its frame
-        raise DataError(f"{name}: {shown(str(error).splitlines()[0])}") from None
+        raise DataError(f"{name}: {shown(' '.join(str(error).split()))}") from None
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
     if isinstance(frame, nw.Series):

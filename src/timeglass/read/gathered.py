@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from timeglass.read.growing import Growing
+from timeglass.read.growing import Growing, free_memory
 from timeglass.types import Array
 
-__all__ = ["Batch", "Gathered", "Ids", "Lines", "Missing"]
+__all__ = ["Batch", "Gathered", "Ids", "Lines", "Missing", "room_for"]
 
 Lines = range | NDArray[np.int64]
 
@@ -53,6 +53,19 @@ class Ids:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._codes)
+
+
+def room_for(rows: int, widths: tuple[int, bool, bool], source: str, tell: Callable[[str], None] | None) -> bool:
+    """Whether so many rows of `widths` (value columns, times, codes) must lie in a file: they take over half of what is free.
+
+    `tell` is told what they will take.
+    """
+    each = 8 * widths[0] + 8 * widths[1] + 4 * widths[2]
+    spill = 2 * rows * each > free_memory()
+    if tell is not None:
+        where = "in a temporary file, since it is more than half of the free memory" if spill else "of memory"
+        tell(f"{source}: about {rows:,} rows: {rows * each / 2**20:,.0f} MiB {where}")
+    return spill
 
 
 @dataclass

@@ -52,6 +52,7 @@ class Mender:
     date_format: str | None = None
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unit: str = "line"  # by which rows are counted
     wide: bool = False  # series of one table side by side may begin late and end early
 
     def mend(self, rows: Rows, frequency: Frequency | Irregular | None) -> Frequency | None:
@@ -106,7 +107,7 @@ class Mender:
             return
         found = order(rows.dates)
         row = int(np.argmax(rows.dates[1:] < rows.dates[:-1])) + 1
-        before = f"{self._label(rows.dates[row - 1])} (line {rows.lines[row - 1]})"
+        before = f"{self._label(rows.dates[row - 1])} ({self.unit} {rows.lines[row - 1]})"
         what = f"{self._label(rows.dates[row])} comes after {before}"
         if self.options.strict:
             self._fault("order", rows, f"{what}: sort the rows by date, or leave --strict out", row)
@@ -133,7 +134,7 @@ class Mender:
 
     def _both(self, rows: Rows, a: int, b: int) -> str:
         assert rows.dates is not None
-        return f"lines {rows.lines[a]} and {rows.lines[b]} both say {self._label(rows.dates[a])}"
+        return f"{self.unit}s {rows.lines[a]} and {rows.lines[b]} both say {self._label(rows.dates[a])}"
 
     def _twice(self, rows: Rows, a: int, b: int, clocks: str | None) -> str:
         values = [f"{rows.values[i]:.10g}" if not np.isnan(rows.values[i]) else "no value" for i in (a, b)]
@@ -155,7 +156,9 @@ class Mender:
             keep[places[1:]] = False
             if same[group].all():
                 for place in places[1:]:
-                    self._change(rows, place, _text(rows.values[place]), "", f"the same as in line {rows.lines[first]}")
+                    self._change(
+                        rows, place, _text(rows.values[place]), "", f"the same as in {self.unit} {rows.lines[first]}"
+                    )
                 continue
             new = _combined(values[~np.isnan(values)], how)
             for place in places if self.options.duplicates else ():  # else it is a fault, and said
@@ -216,7 +219,7 @@ class Mender:
             for gap in found:
                 if self._has_fault_between(int(rows.lines[gap.row]), int(rows.lines[gap.row + 1])):
                     continue  # the row is there, but its date cannot be read
-                between = f"between lines {rows.lines[gap.row]} and {rows.lines[gap.row + 1]}"
+                between = f"between {self.unit}s {rows.lines[gap.row]} and {rows.lines[gap.row + 1]}"
                 what = self._label(gap.first) + (f"..{self._label(gap.last)}" if gap.count > 1 else "")
                 night = next((f"; {c}" for c in nights if c.row == gap.row), "")
                 self._fault(
@@ -227,7 +230,7 @@ class Mender:
             return frequency
         if missing == "drop":
             one = counted(sum(gap.count for gap in found), "row")
-            first = f"{self._label(found[0].first)}, after line {rows.lines[found[0].row]}"
+            first = f"{self._label(found[0].first)}, after {self.unit} {rows.lines[found[0].row]}"
             what = f"{one} missing (the first: {first}): the rows beside such a gap are used as neighbours, as asked"
             self._note(rows, "gap", what, found[0].row)
             return frequency
@@ -247,7 +250,7 @@ class Mender:
         more = f" and {counted(len(counts) - 5, 'other kind')}" if len(counts) > 5 else ""
         sizes, often = np.unique(np.diff(rows.dates), return_counts=True)
         bad = int(np.argmax(np.diff(rows.dates) != sizes[np.argmax(often)]))
-        where = f"the first other step is between lines {rows.lines[bad]} and {rows.lines[bad + 1]}"
+        where = f"the first other step is between {self.unit}s {rows.lines[bad]} and {rows.lines[bad + 1]}"
         why = f"{why}: " if why and len(counts) < 2 else ""
         what = f"{usual}{why}the dates are not evenly spaced (steps: {shown}{more}; {where})"
         remedy = "choose --resample day, month or the like, or --freq none to take the rows as they follow each other"
@@ -283,7 +286,7 @@ class Mender:
             return
         first, last = int(known[0]), int(known[-1])
         if first > 0 or last < len(rows.values) - 1:
-            lines = f"from line {rows.lines[first]} to line {rows.lines[last]}"
+            lines = f"from {self.unit} {rows.lines[first]} to {self.unit} {rows.lines[last]}"
             self._note(rows, "length", f"values {lines} alone: it begins and ends there", first)
             rows.keep(np.arange(first, last + 1))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from timeglass.errors import DataError, EngineError
@@ -19,7 +19,9 @@ __all__ = ["read_columns"]
 _ROWS = 2**19  # at once
 
 
-def read_columns(opened: Opened, options: ReadOptions, faults: Faults, *, many: bool) -> Table:
+def read_columns(
+    opened: Opened, options: ReadOptions, faults: Faults, *, many: bool, tell: Callable[[str], None] | None = None
+) -> Table:
     """A Parquet or Arrow file as a table; its rows are numbered from 1 in place of lines."""
     try:
         import pyarrow as pa  # an optional extra
@@ -29,8 +31,8 @@ def read_columns(opened: Opened, options: ReadOptions, faults: Faults, *, many: 
         ) from None
     try:
         batches, rows = (_parquet if opened.kind == "Parquet" else _arrow)(opened.file)
-        return read_typed(batches, options, opened.name, faults, many=many, rows=rows)
-    except DataError:
+        return read_typed(batches, options, opened.name, faults, many=many, rows=rows, tell=tell)
+    except (DataError, MemoryError):
         raise
     except (pa.ArrowException, OSError, UnicodeError) as error:
         reason = shown(str(error).splitlines()[0] if str(error) else type(error).__name__)
@@ -46,7 +48,7 @@ def _parquet(file: Any) -> tuple[Iterator[Sequence[Cells]], int]:
     schema = pq.read_schema(file)
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
     file.seek(0)
-    table = pq.ParquetFile(file, read_dictionary=texts)
+    table = pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True)
     return map(_cells, table.iter_batches(batch_size=_ROWS)), table.metadata.num_rows
 
 

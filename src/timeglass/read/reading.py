@@ -11,6 +11,7 @@ from timeglass.read.assemble import assemble
 from timeglass.read.csv_table import read_csv
 from timeglass.read.faults import Faults
 from timeglass.read.frames import is_frame, read_frame
+from timeglass.read.growing import free_memory
 from timeglass.read.options import ReadOptions
 from timeglass.read.parquet import read_columns
 from timeglass.read.stream import open_source
@@ -81,6 +82,18 @@ def _read(source: Any, options: ReadOptions, faults: Faults, *, many: bool, priv
     where = fspath(source)
     if not isinstance(where, str):
         raise InputError("expected a path of text, got bytes: use os.fsdecode")
+    try:
+        return _read_file(where, options, faults, many=many, private=private, tell=tell)
+    except MemoryError:
+        raise InputError(
+            f"{where}: the memory is not enough ({free_memory() / 2**20:,.0f} MiB are free): cut it in parts; where the "
+            "rows of a series lie apart, sort it by series first"
+        ) from None
+
+
+def _read_file(
+    where: str, options: ReadOptions, faults: Faults, *, many: bool, private: bool, tell: Tell | None
+) -> Panel:
     with open_source(where, private=private) as opened:
         if opened.kind == "text":
             text = Text(
@@ -89,7 +102,7 @@ def _read(source: Any, options: ReadOptions, faults: Faults, *, many: bool, priv
             )  # fmt: skip
             table = read_csv(text, options, faults, many=many, size=None if opened.packed else opened.size, tell=tell)
         else:
-            table = read_columns(opened, options, faults, many=many)
+            table = read_columns(opened, options, faults, many=many, tell=tell)
         if opened.packed:
             table.notes.insert(0, f"unpacked from {opened.packed}")
         return assemble(table, options, faults, sha256=opened.sha256(), fetched=opened.fetched)

@@ -97,6 +97,7 @@ def _opened(file: IO[bytes], name: str, size: int | None, fetched: str | None) -
             raise DataError(f"{name} is {packed} around {kind}: unpack it once, and give what is inside")
         refuse_kind(kind, name)
     if kind in ("Parquet", "Arrow") and not packed and file.seekable():
+        file.seek(0)
         return Opened(name, file, kind, packed, size, fetched, lambda: _hash_of(file))
     if kind in ("Parquet", "Arrow"):
         inner = _seekable(inner)  # type: ignore[assignment]

@@ -31,6 +31,7 @@ class Table:
     guesses: Sequence[Guess] = ()
     notes: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    unit: str = "line"  # what its rows are counted by; "row" where there is no text
 
 
 def missing_fault(source: str, line: int, column: tuple[int, str], text: str) -> Fault:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -13,11 +13,11 @@ from timeglass.dates.formats import DateFormat
 from timeglass.dates.guess import guess_format
 from timeglass.dates.text_column import TextColumn
 from timeglass.errors import DataError
-from timeglass.read.cells import Cells
+from timeglass.read.cells import BOOLEANS, Cells
 from timeglass.read.csv_form import kind_of_column
 from timeglass.read.date_column import BAD_TIME, DateColumn
 from timeglass.read.faults import Fault, Faults
-from timeglass.read.gathered import Batch, Gathered, Ids, Missing
+from timeglass.read.gathered import Batch, Gathered, Ids, Missing, room_for
 from timeglass.read.layout import Guess, Layout, Sample, find_layout
 from timeglass.read.numbers import NumberFormat
 from timeglass.read.options import ReadOptions
@@ -27,6 +27,7 @@ from timeglass.words import quoted
 
 __all__ = ["read_typed"]
 
+_LARGE = 2**18  # rows from which on it is told what they take
 _SAMPLE = 1000  # rows
 
 
@@ -192,7 +193,7 @@ class _Reader:
 
     def _numbers(self, cells: Cells, column: int, lines: range, *, single: bool) -> Array:
         numbers = cells.numbers
-        if numbers is None:
+        if numbers is None or (cells.other and not self.options.booleans):
             numbers = self._from_words(cells, column, lines)
         infinite = np.isinf(numbers)
         for row in np.flatnonzero(infinite).tolist():
@@ -209,7 +210,7 @@ class _Reader:
 
     def _from_words(self, cells: Cells, column: int, lines: range) -> Array:
         if cells.words is None:
-            hint = ": --booleans reads them as 1 and 0" if cells.other == "true and false" else ""
+            hint = ": --booleans reads them as 1 and 0" if cells.other == BOOLEANS else ""
             raise DataError(f"{self.source}: column {quoted(cells.name)} holds {cells.other}, not numbers{hint}")
         known, places = cells.words
         options = self.options
@@ -246,13 +247,13 @@ def _kind(cells: Cells, options: ReadOptions) -> str:
     """As of a column of texts: whole, number, date, text, blank."""
     if cells.times is not None:
         return "date"
+    if cells.other:
+        return "number" if options.booleans and cells.other == BOOLEANS else "text"
     if cells.numbers is not None:
         some = cells.numbers[:_SAMPLE]
         if not len(some):
             return "number"
         return "whole" if cells.whole and not np.isnan(some).any() and (np.diff(some) > 0).all() else "number"
-    if cells.words is None:
-        return "number" if options.booleans and cells.other == "true and false" else "text"
     return kind_of_column([text for text in cells.texts(_SAMPLE) if text not in options.missing_words])
 
 
@@ -266,17 +267,26 @@ def _repeats(cells: Cells) -> bool:
 
 
 def read_typed(
-    batches: Iterable[Sequence[Cells]], options: ReadOptions, source: str, faults: Faults, *, many: bool, rows: int = 0
+    batches: Iterable[Sequence[Cells]],
+    options: ReadOptions,
+    source: str,
+    faults: Faults,
+    *,
+    many: bool,
+    rows: int = 0,
+    tell: Callable[[str], None] | None = None,
 ) -> Table:
     """All batches, of which each has the same columns. `rows` is how many rows there will be, where that is known."""
     batches = iter(batches)
     first = next(batches, None)
     if first is None or not first or max(map(len, first)) == 0:
         names = ", ".join(cells.name for cells in first or ())
-        raise DataError(f"{source} has {f'columns ({names[:60]})' if names else 'no columns'} but no rows")
+        raise DataError(f"{source} has {f'columns ({names[:60]}) but no rows' if names else 'no columns'}")
     reader = _Reader(first, options, source, faults, many=many)
     layout = reader.layout
-    gathered = Gathered(len(layout.values), reader.time is not None, layout.id is not None, rows)
+    widths = len(layout.values), reader.time is not None, layout.id is not None
+    spill = room_for(rows, widths, source, tell if rows > _LARGE else None)
+    gathered = Gathered(*widths, rows, spill)
     for columns in chain([first], batches):
         gathered.add(reader.batch(columns))
     zone, note = reader.dates.zone() if reader.dates else (reader.zone, "")
@@ -287,4 +297,5 @@ def read_typed(
         source, gathered, layout.names, layout.values, reader.time, reader.ids.names if layout.id is not None else None,
         reader.finish(gathered), reader.form, zone, reader.guesses,
         [*reader.rounded[:3], *more, *([note] if note else [])],
+        unit="row",
     )  # fmt: skip

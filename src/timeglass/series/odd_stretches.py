@@ -65,12 +65,12 @@ def _repeats(levels: Array, lengths: NDArray[np.int64], long: NDArray[np.int64])
 def copied_stretches(values: Array, *, period: int = 1) -> list[Oddity]:
     """Stretches of 6 and more rows, of a period and more, that stand in values (rows,) a second time.
 
-    They must hold 4 distinct values, and fewer than 10⁻⁴ are to be expected. Of n rows' values M₁ stood before, of all
-    stretches of 2 rows M₂, of 4 rows M₄. So each further row agrees with the probability ρ, ρ² = (M₄ + r²) / (M₂ + 1),
-    where r = (M₁ + 1) / (n + 2) is what is believed before any M₂ is seen, and (M₂ + 1) · ρ^(L-2) stretches of L rows
-    should have stood before. The copy itself and those that are as long (the hundred
-    longest at most) are left out of M₁, M₂ and M₄. What follows
-    itself three times and more is a period, no copy.
+    They must hold 4 distinct values, and fewer than 10⁻⁴ are to be expected. S₂ stretches of 2 rows and more, as long
+    as they go, stood before, and S₄ of 4 rows and more; so each further row agrees with the probability ρ,
+    ρ² = (S₄ + r²) / (S₂ + 1), and (S₂ + 1) · ρ^(L-2) stretches of L rows should have stood before. r is what is
+    believed before any is seen: (M + 1) / (n + 2), M of n values having stood before. The copy itself and those as long
+    (the hundred longest at most) are left out of S₂, S₄ and M. What follows itself three times and more is a period,
+    no copy.
 
     >>> values = np.random.default_rng(0).normal(size=60)
     >>> values[40:49] = values[10:19]
@@ -83,15 +83,15 @@ def copied_stretches(values: Array, *, period: int = 1) -> list[Oddity]:
     ids = np.unique(values, return_inverse=True)[1]  # (rows,)
     pairs = _joined(ids[:-1], ids[1:])
     fours = _joined(pairs[:-2], pairs[2:])
-    before = tuple(len(grams) - int(grams.max()) - 1 for grams in (ids, pairs, fours))  # M₁, M₂, M₄
-    if before[2] == 0:
+    shorter = len(_maximal(pairs, 2)), len(_maximal(fours, 4))  # S₂, S₄
+    if shorter[1] == 0:
         return []
     length, words = 4, fours
     while 2 * length <= width:
         length, words = 2 * length, _joined(words[:-length], words[length:])
     if length < width:
         words = _joined(words[: len(ids) - width + 1], words[width - length :])
-    return _improbable(values, _maximal(words, width), before)
+    return _improbable(values, _maximal(words, width), (len(ids) - int(ids.max()) - 1, *shorter))
 
 
 def _joined(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -103,24 +103,22 @@ def _maximal(words: NDArray[np.int64], width: int) -> NDArray[np.int64]:
     """(found, 3) where the first of two equal stretches begins, how many rows later the next, and how long they are."""
     order = np.argsort(words, kind="stable")
     again = np.flatnonzero(words[order][1:] == words[order][:-1])
-    first, lag = order[again], order[again + 1] - order[again]
-    place = np.lexsort((first, lag))
-    first, lag = first[place], lag[place]
-    # Windows one row apart, with one lag, are one stretch.
-    heads = np.flatnonzero(np.append(True, (np.diff(first) != 1) | (np.diff(lag) != 0))[: len(first)])
-    lengths = np.diff(np.append(heads, len(first))) + width - 1
-    return np.stack([first[heads], lag[heads], lengths], axis=1)
+    lag = np.zeros(len(words) + 2, np.int64)  # to the next of the same words, 0 for none; one row more at either end
+    lag[order[again] + 1] = order[again + 1] - order[again]
+    changes = np.flatnonzero(lag[1:] != lag[:-1])  # windows one row apart, with one lag, are one stretch
+    heads, ends = changes[:-1], changes[1:]
+    stretches = np.stack([heads, lag[heads + 1], ends - heads + width - 1], axis=1)
+    return stretches[stretches[:, 1] > 0]
 
 
-def _improbable(values: Array, stretches: NDArray[np.int64], before: tuple[int, ...]) -> list[Oddity]:
-    """Those of the stretches that chance would not make."""
+def _improbable(values: Array, stretches: NDArray[np.int64], usual: tuple[int, int, int]) -> list[Oddity]:
+    """Those of the stretches that chance would not make; `usual`: M, S₂ and S₄."""
     stretches = stretches[np.argsort(-stretches[:, 2], kind="stable")]
     lengths = stretches[:, 2]
-    last = np.searchsorted(-lengths, -lengths, side="right").clip(max=_LONGEST) - 1  # of those that are as long
-    one, two, four = (
-        np.maximum(count - np.cumsum(lengths - fewer)[last], 0) for count, fewer in zip(before, (0, 1, 3), strict=True)
-    )  # (found,) each
-    square = (four + ((one + 1) / (len(values) + 2)) ** 2) / (two + 1)
+    last = np.searchsorted(-lengths, -lengths, side="right").clip(max=_LONGEST)  # so many are as long
+    rows = np.maximum(usual[0] - np.append(0, np.cumsum(lengths))[last], 0)  # (found,)
+    two, four = np.maximum(usual[1] - last, 0), np.maximum(usual[2] - last, 0)
+    square = (four + ((rows + 1) / (len(values) + 2)) ** 2) / (two + 1)
     digits = -np.log10(two + 1) - (lengths - 2) * np.log10(np.minimum(square, 1.0)) / 2
     found = []
     odd = (digits >= _DIGITS) & (lengths < 2 * stretches[:, 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,10 +41,10 @@ class Oddity:
 def number(value: float) -> str:
     """Six digits of it at most.
 
-    >>> number(118.0), number(1e300), number(0.1 + 0.2)
-    ('118', '1e300', '0.3')
+    >>> number(118.0), number(1e300), number(0.1 + 0.2), number(-1e-5)
+    ('118', '1e300', '0.3', '-1e-5')
     """
-    return f"{value:.6g}".replace("e+", "e")
+    return re.sub(r"e\+?(-?)0?", r"e\1", f"{value:.6g}")
 
 
 def scaled(values: Array) -> tuple[Array, int]:

@@ -130,10 +130,10 @@ def _bins(dates: Dates, frequency: Frequency, option: str) -> tuple[NDArray[np.i
         raise OptionError(
             f"{option}: {count:,} bins from {dates[0]} to {dates[-1]}, at most {_MOST:,} are made: ask for longer ones"
         )
-    labels = frequency.dates(origin + stride * (first + np.arange(count)), _midnight(dates[:1]))
+    labels = frequency.dates(origin + stride * (first + np.arange(count)), dates[:1])
     if dates.dtype.kind == "M":
         unit = max(np.datetime_data(dates.dtype)[0], _FINEST.get(frequency.unit, "D"), key=_COARSER.index)
-        labels = labels.astype(f"datetime64[{unit}]")
+        labels = labels.astype(f"datetime64[{unit}]")  # days without the time of the first row
     return bins - first, labels
 
 

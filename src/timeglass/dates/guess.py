@@ -21,6 +21,7 @@ from timeglass.words import quoted
 __all__ = ["guess_format"]
 
 _MOST_SHAPES = 1000  # that are looked at: a column with more kinds of text than this has no dates
+_USUAL = ("yyyy-mm-dd", "yyyy-mm", "yyyy-mm-ddThh:mm", "yyyy-mm-dd hh:mm")  # no other fits what one of these fits
 _TWO_DIGITS = re.compile(r"(0?0[./-]0?0[./-]|[a-z]{3,9}[ -]|0?0[ -][a-z]{3,9}[ -])'?00", re.IGNORECASE)
 
 
@@ -42,15 +43,24 @@ def guess_format(column: TextColumn, *, chosen: str | None = None) -> DateFormat
     numbers = sum(count for shape, count in shapes.counts.items() if re.fullmatch(r"[+-]?0{1,18}(\.0+)?", shape))
     if numbers * 2 > len(column):
         return _of_numbers(column, shapes)
-    fits = {pattern: _count(pattern, shapes) for pattern in PATTERNS}
-    best = max(fits, key=lambda pattern: fits[pattern], default="")  # the first of equally many
-    if fits[best] * 2 <= len(column):
+    best, most = _best_pattern(shapes, len(column))
+    if most * 2 <= len(column):
         _refuse_two_digits(column, shapes)
         return None
     day, _, time = best.partition(" ")
     if day in ("dd/mm/yyyy", "dd-mm-yyyy"):
         return _which_first(column, shapes, day, time)
     return DateFormat(best)
+
+
+def _best_pattern(shapes: Shapes, count: int) -> tuple[str, int]:
+    """The pattern that most texts are of, the first of equally many, and their number."""
+    for pattern in _USUAL:  # to compile all of them takes longer than to read a thousand rows
+        if _count(pattern, shapes) == count:
+            return pattern, count
+    fits = {pattern: _count(pattern, shapes) for pattern in PATTERNS}
+    best = max(fits, key=lambda pattern: fits[pattern])
+    return best, fits[best]
 
 
 def _count(pattern: str, shapes: Shapes) -> int:

@@ -15,7 +15,7 @@ from timeglass.errors import DataError
 from timeglass.read.layout import Guess, Layout, Sample, find_layout
 from timeglass.read.numbers import NumberFormat
 from timeglass.read.options import ReadOptions
-from timeglass.read.rows import records
+from timeglass.read.rows import Record, records
 from timeglass.read.separator import find_decimal, find_separator, looks_like_date, looks_like_number
 from timeglass.read.text import Block
 from timeglass.words import counted, quoted, shown
@@ -23,7 +23,7 @@ from timeglass.words import counted, quoted, shown
 __all__ = ["CsvForm", "find_form", "kind_of_column"]
 
 _SAMPLE = 1000  # rows that tell what a column holds
-_DATES = 50_000  # rows whose dates tell how dates are written
+_ROWS = 50_000  # rows whose dates tell how dates are written
 _LINES = 200  # lines that tell the separator
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,.' \u00a0\u202f’][0-9]{3})+(?:[.,][0-9]+)?")
@@ -39,6 +39,7 @@ class CsvForm:
     numbers: NumberFormat
     dates: DateFormat | None
     rows: Block  # the first block without its header
+    records: list[Record] | None  # that block's, where all of them were looked at
     guesses: tuple[Guess, ...]
 
     def name(self, column: int) -> str:
@@ -48,8 +49,9 @@ class CsvForm:
 def find_form(block: Block, options: ReadOptions, source: str, *, many: bool) -> CsvForm:
     """The form of a table that begins with this block; a `DataError` says what is missing or not plain."""
     separator, guesses = _separator(block, options, source)
-    first = list(islice(records(block, separator, source), _SAMPLE + 1))
-    first = [(line, [field.strip() for field in row]) for line, row in first if len(row) > 1 or row[0].strip()]
+    parsed = list(islice(records(block, separator, source), _ROWS))
+    filled = (record for record in parsed if len(record[1]) > 1 or record[1][0].strip())
+    first = [(line, [field.strip() for field in row]) for line, row in islice(filled, _SAMPLE + 1)]
     if not first:
         raise DataError(f"{source} has no text: expected a header and rows such as 1749-01,58.0")
     names, rest, body = _header(first, separator, options, source, block)
@@ -63,8 +65,10 @@ def find_form(block: Block, options: ReadOptions, source: str, *, many: bool) ->
     layout = find_layout(samples, options, source, many=many)
     decimal = options.decimal or _decimal(columns, layout, options, source, guesses)
     numbers = NumberFormat(decimal, options.thousands, options.missing_words, options.booleans, options.strip_unit)
-    dates, layout = _dates(body, separator, layout, options, source, guesses)
-    return CsvForm(separator, width, layout, numbers, dates, body, (*guesses, *layout.guesses))
+    known = [record for record in parsed if record[0] >= body.first_line]
+    dates, layout = _dates(known, layout, options, source, guesses)
+    whole = known if len(parsed) < _ROWS else None
+    return CsvForm(separator, width, layout, numbers, dates, body, whole, (*guesses, *layout.guesses))
 
 
 def _separator(block: Block, options: ReadOptions, source: str) -> tuple[str, list[Guess]]:
@@ -163,7 +167,7 @@ def kind_of_column(texts: Sequence[str]) -> str:
         values = [int(text) for text in texts]
         return "whole" if all(a < b for a, b in pairwise(values)) else "number"
     numbers = sum(looks_like_number(text) or bool(_GROUPED.fullmatch(text)) for text in texts)
-    dates = sum(looks_like_date(text) and not looks_like_number(text) for text in texts)
+    dates = sum(not looks_like_number(text) and looks_like_date(text) for text in texts)
     if dates * 2 > len(texts) and dates >= numbers:
         return "date"
     return "number" if numbers * 2 > len(texts) else "text"
@@ -184,15 +188,14 @@ def _decimal(columns: list[list[str]], layout: Layout, options: ReadOptions, sou
 
 
 def _dates(
-    body: Block, separator: str, layout: Layout, options: ReadOptions, source: str, guesses: list[Guess]
+    known: list[Record], layout: Layout, options: ReadOptions, source: str, guesses: list[Guess]
 ) -> tuple[DateFormat | None, Layout]:
     """The format of the first dates, of which each text counts once."""
     if layout.time is None:
         return None, layout
     name, place = layout.names[layout.time], layout.time
-    some = islice(records(body, separator, source), _DATES)
-    rows = [(line, row) for line, row in some if len(row) == len(layout.names)]
-    texts = {row[place].strip(): line for line, row in reversed(rows)}
+    width = len(layout.names)
+    texts = {row[place].strip(): line for line, row in reversed(known) if len(row) == width}
     texts = dict(reversed(texts.items()))
     texts.pop("", None)
     column = TextColumn(list(texts), list(texts.values()), source, name, place + 1)

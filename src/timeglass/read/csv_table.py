@@ -15,7 +15,7 @@ from timeglass.read.date_column import DateColumn
 from timeglass.read.faults import Fault, Faults
 from timeglass.read.gathered import Batch, Gathered, Ids, Lines, Missing, room_for
 from timeglass.read.options import ReadOptions
-from timeglass.read.rows import Rows, read_rows
+from timeglass.read.rows import Rows, read_rows, records
 from timeglass.read.table import Table, missing_fault
 from timeglass.read.text import Block, Text
 from timeglass.series.series import Change
@@ -43,7 +43,10 @@ class _Reader:
     def exact(self, block: Block) -> Batch:
         """The rows of a block by the exact reader."""
         layout, faults = self.form.layout, self.faults
-        rows = read_rows(block, self.form.separator, self.form.width, self.source, faults)
+        form = self.form
+        known = form.records if block is form.rows else None
+        lines = records(block, form.separator, self.source) if known is None else known
+        rows = read_rows(lines, form.separator, form.width, self.source, faults)
         codes = times = None
         if layout.id is not None:
             names = rows.column(layout.id)

@@ -56,7 +56,7 @@ class Ids:
 
 
 def room_for(rows: int, widths: tuple[int, bool, bool], source: str, tell: Callable[[str], None] | None) -> bool:
-    """Whether so many rows of `widths` (value columns, times, codes) must lie in a file: they take over half of what is free.
+    """Whether so many rows of `widths` (value columns, times, codes) go to a file: over half of the free memory.
 
     `tell` is told what they will take.
     """

@@ -86,8 +86,8 @@ def _read(source: Any, options: ReadOptions, faults: Faults, *, many: bool, priv
         return _read_file(where, options, faults, many=many, private=private, tell=tell)
     except MemoryError:
         raise InputError(
-            f"{where}: the memory is not enough ({free_memory() / 2**20:,.0f} MiB are free): cut it in parts; where the "
-            "rows of a series lie apart, sort it by series first"
+            f"{where}: the memory is not enough ({free_memory() / 2**20:,.0f} MiB are free): cut it in parts; where "
+            "the rows of a series lie apart, sort it by series first"
         ) from None
 
 

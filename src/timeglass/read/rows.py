@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from timeglass.errors import DataError
 from timeglass.read.faults import Fault, Faults
 from timeglass.read.text import Block
 from timeglass.words import counted, quoted
 
-__all__ = ["Rows", "read_rows", "records"]
+__all__ = ["Record", "Rows", "read_rows", "records"]
 
 csv.field_size_limit(2**31 - 1)  # a line has its limit already
+
+
+Record = tuple[int, list[str]]  # the line on which it begins, and its fields
 
 
 class Rows:
@@ -26,15 +29,15 @@ class Rows:
         return [row[position].strip() for row in self.fields]
 
 
-def read_rows(block: Block, separator: str, width: int | None, source: str, faults: Faults) -> Rows:
-    """All rows of a block that are not blank, each of `width` fields; other widths are faults."""
+def read_rows(found: Iterable[Record], separator: str, width: int, source: str, faults: Faults) -> Rows:
+    """All records that are not blank, each of `width` fields; other widths are faults."""
     fields, lines = [], []
-    for line, row in records(block, separator, source):
-        if len(row) == width or (width is None and (len(row) > 1 or row[0].strip())):
+    for line, row in found:
+        if len(row) == width and (width > 1 or row[0].strip()):
             fields.append(row)
             lines.append(line)
-        elif len(row) > 1 or (row and row[0].strip()):
-            faults.add(Fault("fields", _other_width(row, separator, width or 0, f"{source}:{line}"), line))
+        elif len(row) > 1 or row[0].strip():
+            faults.add(Fault("fields", _other_width(row, separator, width, f"{source}:{line}"), line))
     return Rows(fields, lines)
 
 
@@ -43,7 +46,7 @@ def _other_width(row: list[str], separator: str, width: int, place: str) -> str:
     return f"{place}: {counted(len(row), 'field')} where the header has {width}: {shown}; correct the line, or cut it"
 
 
-def records(block: Block, separator: str, source: str) -> Iterator[tuple[int, list[str]]]:
+def records(block: Block, separator: str, source: str) -> Iterator[Record]:
     """Each record with the line on which it begins."""
     text = block.content.decode()
     lines = text.split("\n")

@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from timeglass.dates.patterns import PATTERNS, expression
 from timeglass.errors import DataError
@@ -51,8 +52,13 @@ def looks_like_number(text: str) -> bool:
 
 def looks_like_date(text: str) -> bool:
     """By one of the patterns, whatever the digits."""
-    shape = text.strip().translate(_DIGITS)
-    return bool(shape) and any(expression(pattern).fullmatch(shape) for pattern in PATTERNS)
+    return _is_shape_of_date(text.strip().translate(_DIGITS))
+
+
+@lru_cache(maxsize=4096)
+def _is_shape_of_date(shape: str) -> bool:
+    patterns = ("yyyy-mm-ddThh:mm", *PATTERNS) if "0" in shape else ()
+    return any(expression(pattern).fullmatch(shape) for pattern in patterns)
 
 
 def find_decimal(texts: Sequence[str], source: str) -> tuple[str, str]:

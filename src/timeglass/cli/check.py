@@ -33,7 +33,7 @@ def check(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
     """
     from tqdm import tqdm
 
-    from timeglass.read.check import check as check_table  # a slow start
+    from timeglass.read.report import check as check_table  # a slow start
 
     with tqdm(total=100, unit="%", disable=not sys.stderr.isatty(), leave=False, delay=0.5) as bar:
         report = check_table(

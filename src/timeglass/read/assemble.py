@@ -46,6 +46,8 @@ def assemble(
     mender.wide = table.ids is None and len(table.value_columns) > 1
     frequency = _mend_all(flat, frequency, mender, table, missing)
     flat = _without_empty(flat)
+    if not len(flat.ids) and not faults.gather:
+        raise DataError(f"{table.source}: no row is left: all values are missing")
     guesses = [*table.guesses, *_frequency_guess(frequency, options, flat)]
     origin = Origin(
         table.source, sha256, fetched, tuple(map(str, guesses)),

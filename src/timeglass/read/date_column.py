@@ -54,10 +54,14 @@ class DateColumn:
         except DataError as error:
             if not faults.gather:
                 raise self._with_footer(error, column, last=last) from None
-        found = np.full(len(texts), BAD_TIME)
+        found, good = np.full(len(texts), BAD_TIME), next(iter(self._known), None)
         for row, (text, line) in enumerate(zip(texts, lines, strict=True)):
+            # With one that can be read before it, which a message may show.
+            some = [text] if good is None else [good, text]
+            beside = TextColumn(some, [line] * len(some), self._source, self._name, self._position)
             try:
-                found[row] = self._parsed(TextColumn([text], [line], self._source, self._name, self._position))[0]
+                found[row] = self._parsed(beside)[-1]
+                good = good or text
             except DataError as error:
                 message = str(self._with_footer(error, column, last=last and row == len(texts) - 1))
                 faults.add(Fault("date", message, line, self._position))

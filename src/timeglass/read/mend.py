@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from timeglass.dates.calendar import Dates, Frequency
 from timeglass.dates.clock_changes import clock_changes
 from timeglass.dates.frequencies import Irregular, steps
-from timeglass.dates.gaps import duplicates, gaps, order
+from timeglass.dates.gaps import Gap, duplicates, gaps, order
 from timeglass.errors import InputError, OptionError
 from timeglass.read.faults import Fault, Faults
 from timeglass.read.options import ReadOptions
@@ -23,6 +23,8 @@ from timeglass.types import Array
 from timeglass.words import counted, quoted
 
 __all__ = ["Mender", "Rows"]
+
+_LONGEST_GAP, _ANY_GAP = 10, 1000  # times the rows that there are, and so many more, are filled in at most
 
 
 @dataclass
@@ -234,8 +236,22 @@ class Mender:
             what = f"{one} missing (the first: {first}): the rows beside such a gap are used as neighbours, as asked"
             self._note(rows, "gap", what, found[0].row)
             return frequency
+        if self._has_long_gap(rows, found):
+            return frequency
         self._insert(rows, frequency)
         return frequency
+
+    def _has_long_gap(self, rows: Rows, found: list[Gap]) -> bool:
+        """Whether far more rows are missing than there are: then a date is wrong, and nothing is filled in."""
+        longest = max(found, key=lambda gap: gap.count)
+        if longest.count <= _LONGEST_GAP * len(rows.values) + _ANY_GAP:
+            return False
+        assert rows.dates is not None
+        before, after = (self._label(rows.dates[longest.row + i]) for i in (0, 1))
+        line, count = rows.lines[longest.row], counted(len(rows.values), "row")
+        what = f"{longest.count:,} rows are missing between {before} ({self.unit} {line}) and {after}, beside {count}"
+        self._fault("gap", rows, f"{what}: is one of the dates wrong? Correct it, or cut the row", longest.row + 1)
+        return True
 
     def _has_fault_between(self, line: int, end: int) -> bool:
         if not self.faults.gather:
@@ -262,8 +278,6 @@ class Mender:
         ordinals, stride = frequency.ordinals(rows.dates), frequency.stride(rows.dates.dtype)
         places = (ordinals - ordinals[0]) // stride
         count = int(places[-1]) + 1
-        if count > 100 * len(places) + 10**6:
-            raise InputError(f"{self.source}: {count - len(places):,} rows are missing: that is no series with gaps")
         dates = frequency.dates(ordinals[0] + stride * np.arange(count), rows.dates[:1])
         values, lines = np.full(count, np.nan), np.zeros(count, np.int64)
         values[places], lines[places], dates[places] = rows.values, rows.lines, rows.dates

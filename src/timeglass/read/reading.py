@@ -65,7 +65,8 @@ def gather(
     """What can be read, and all that cannot. None where nothing can; a `DataError` where it is no table at all."""
     faults = Faults(gather=True)
     try:
-        return _read(source, options, faults, many=True, private=private, tell=tell), faults
+        panel = _read(source, options, faults, many=True, private=private, tell=tell)
+        return (panel if len(panel) else None), faults
     except InputError:
         if faults.count:
             return None, faults

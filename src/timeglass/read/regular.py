@@ -30,7 +30,7 @@ def common_frequency(flat: Flat, words: str | None) -> Frequency | Irregular | N
     irregular = None
     for place in _some_series(flat):
         dates = np.sort(flat.times[flat.offsets[place] : flat.offsets[place + 1]])
-        dates = dates[np.append(True, dates[1:] != dates[:-1])]  # np.unique takes 20 ms to start
+        dates = np.concatenate([dates[:1], dates[1:][dates[1:] != dates[:-1]]])  # np.unique takes 20 ms to start
         if words is not None and len(dates):
             return frequency_for(words, dates)
         if len(dates) < 2:

@@ -67,28 +67,30 @@ class Opened:
 @contextlib.contextmanager
 def open_source(where: str, *, private: bool = False) -> Iterator[Opened]:
     """A path, an http or https address, or - for standard input. `private` admits addresses of private networks."""
-    if where == "-":
-        if sys.stdin is None or sys.stdin.closed:
-            raise DataError("standard input is closed: give a file, or pipe one in")
-        yield _opened(sys.stdin.buffer, "standard input", None, None)
-    elif is_address(where):
-        content, name = read_bytes(where, private=private)
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        yield _opened(io.BytesIO(content), name, len(content), now)
-    else:
-        with open_regular(Path(where), "save the data to a file first", ".csv") as (file, size):
+    with contextlib.ExitStack() as closing:
+        if where == "-":
+            if sys.stdin is None or sys.stdin.closed:
+                raise DataError("standard input is closed: give a file, or pipe one in")
+            yield _opened(sys.stdin.buffer, "standard input", None, None, closing)
+        elif is_address(where):
+            content, name = read_bytes(where, private=private)
+            now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+            yield _opened(io.BytesIO(content), name, len(content), now, closing)
+        else:
+            opened = open_regular(Path(where), "save the data to a file first", ".csv")
+            file, size = closing.enter_context(opened)
             bundled = Path(where).parent == DATA
-            yield _opened(file, f"the bundled {Path(where).name}" if bundled else where, size, None)
+            yield _opened(file, f"the bundled {Path(where).name}" if bundled else where, size, None, closing)
 
 
-def _opened(file: IO[bytes], name: str, size: int | None, fetched: str | None) -> Opened:
+def _opened(file: IO[bytes], name: str, size: int | None, fetched: str | None, closing: contextlib.ExitStack) -> Opened:
     hashing = _Hashing(file)
     buffered = io.BufferedReader(hashing, 2**20)
     kind = kind_of(buffered.peek(PEEK)[:PEEK])
     refuse_kind(kind, name)
     packed, inner = None, buffered
     if kind == "zip":
-        packed, inner = kind, unpacked(_seekable(buffered), kind, name)  # type: ignore[assignment]
+        packed, inner = kind, unpacked(_seekable(buffered, closing), kind, name)  # type: ignore[assignment]
     elif kind in ("gzip", "bzip2", "xz", "zstd"):
         packed, inner = kind, unpacked(_Told(buffered, hashing), kind, name)  # type: ignore[assignment, arg-type]
     if packed:
@@ -100,7 +102,7 @@ def _opened(file: IO[bytes], name: str, size: int | None, fetched: str | None) -
         file.seek(0)
         return Opened(name, file, kind, packed, size, fetched, lambda: _hash_of(file))
     if kind in ("Parquet", "Arrow"):
-        inner = _seekable(inner)  # type: ignore[assignment]
+        inner = _seekable(inner, closing)  # type: ignore[assignment]
     return Opened(name, inner, kind, packed, size, fetched, hashing.sha256)
 
 
@@ -127,9 +129,9 @@ class _Told(io.RawIOBase):
         return self._below.tell()
 
 
-def _seekable(file: IO[bytes]) -> IO[bytes]:
+def _seekable(file: IO[bytes], closing: contextlib.ExitStack) -> IO[bytes]:
     """The same bytes where one can go back and forth: on disk, if they are many."""
-    spool = tempfile.SpooledTemporaryFile(_SPOOL)  # noqa: SIM115  (gone when it is let go of)
+    spool = closing.enter_context(tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115
     while part := file.read(2**20):
         spool.write(part)
     spool.seek(0, os.SEEK_SET)

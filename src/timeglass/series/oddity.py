@@ -54,8 +54,7 @@ def scaled(values: Array) -> tuple[Array, int]:
     (1024, [0.1875, 0.5])
     """
     exponent = int(np.frexp(np.abs(values).max())[1])
-    half = exponent // 2  # in two halves: 2^1074, for the smallest doubles, is no double
-    return np.ldexp(np.ldexp(values, -half), half - exponent), exponent
+    return np.ldexp(values, -exponent), exponent
 
 
 def rescaled(value: float, exponent: int) -> float:

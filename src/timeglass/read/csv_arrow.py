@@ -71,9 +71,9 @@ class ArrowBlocks:
             return None
 
     def _quotes_are_plain(self, content: bytes) -> bool:
-        """Whether each quote begins or ends a field."""
-        ends = content.startswith(b'"') + content.endswith(b'"')
-        return content.count(b'"') == ends + sum(map(content.count, self._quotes))
+        """Whether each quote begins or ends a field, and none stays open: pyarrow would not mind."""
+        ends, count = content.startswith(b'"') + content.endswith(b'"'), content.count(b'"')
+        return count % 2 == 0 and count == ends + sum(map(content.count, self._quotes))
 
     def batch(self, block: Block, table: Any) -> Batch | None:
         """The columns of a parsed block; None where the exact reader should look at it."""

@@ -9,6 +9,7 @@ from timeglass.errors import DataError
 
 __all__ = ["Fault", "Faults"]
 
+_NO_ROW = ("fields", "date")
 _MOST = 10_000  # that are kept; what is more is counted
 
 
@@ -34,9 +35,9 @@ class Faults:
     _sorted_of: int = 0
 
     def any_between(self, line: int, end: int) -> bool:
-        """Whether something is wrong with a line after `line` and before `end`."""
+        """Whether a line after `line` and before `end` is no row: it has other fields, or its date cannot be read."""
         if self._sorted_of != len(self.found):
-            self._lines = sorted(fault.line for fault in self.found if fault.line is not None)
+            self._lines = sorted(fault.line for fault in self.found if fault.line is not None and fault.kind in _NO_ROW)
             self._sorted_of = len(self.found)
         place = bisect_right(self._lines, line)
         return place < len(self._lines) and self._lines[place] < end

@@ -93,9 +93,9 @@ def run(seeds: range, tmp_path, monkeypatch) -> tuple[int, int]:
         try:
             report = check(str(path), options)
         except TimeglassError as error:
-            assert first[0] == "refused", (seed, str(error))
+            assert in_blocks[0] == "refused", (seed, str(error))
         if report is not None:
-            assert (first[0] == "refused") == any(fault.stops for fault in report.faults), (seed, first, report.faults)
+            assert (in_blocks[0] == "refused") == any(fault.stops for fault in report.faults), (seed, in_blocks)
         if first[0] == "refused":
             message = str(first[1])
             assert message.isprintable(), seed

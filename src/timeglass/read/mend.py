@@ -324,9 +324,8 @@ class Mender:
             else:
                 rows.values = fill_linear(known)
         except InputError as error:
-            line = rows.lines[int(np.argmax(bad))]
-            place = f"{self.source}:{line}" if line else self.source
-            raise InputError(f"{place}: {self._of(rows)}--missing {self.options.missing}: {error}") from None
+            self._fault("missing", rows, f"--missing {self.options.missing}: {error}", int(np.argmax(bad)))
+            return
         for row in np.flatnonzero(bad).tolist():
             line = int(rows.lines[row])
             old = rows.texts.get(line, "") if line else "no row"

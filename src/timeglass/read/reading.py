@@ -9,7 +9,7 @@ from typing import Any
 from timeglass.errors import DataError, InputError
 from timeglass.read.assemble import assemble
 from timeglass.read.csv_table import read_csv
-from timeglass.read.faults import Faults
+from timeglass.read.faults import Fault, Faults
 from timeglass.read.frames import is_frame, read_frame
 from timeglass.read.growing import free_memory
 from timeglass.read.options import ReadOptions
@@ -67,10 +67,11 @@ def gather(
     try:
         panel = _read(source, options, faults, many=True, private=private, tell=tell)
         return (panel if len(panel) else None), faults
-    except InputError:
-        if faults.count:
-            return None, faults
-        raise
+    except InputError as error:
+        if not faults.count:
+            raise
+        faults.add(Fault("table", str(error)))
+        return None, faults
 
 
 def _read(source: Any, options: ReadOptions, faults: Faults, *, many: bool, private: bool, tell: Tell | None) -> Panel:

@@ -23,7 +23,8 @@ from timeglass.words import counted, quoted, shown
 __all__ = ["CsvForm", "find_form", "kind_of_column"]
 
 _SAMPLE = 1000  # rows that tell what a column holds
-_ROWS = 50_000  # rows whose dates tell how dates are written
+_ROWS, _FEWER = 100_000, 10_000  # rows whose dates tell how dates are written; fewer in a large file
+_LARGE = 2**21  # bytes
 _LINES = 200  # lines that tell the separator
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,.' \u00a0\u202f’][0-9]{3})+(?:[.,][0-9]+)?")
@@ -49,7 +50,8 @@ class CsvForm:
 def find_form(block: Block, options: ReadOptions, source: str, *, many: bool) -> CsvForm:
     """The form of a table that begins with this block; a `DataError` says what is missing or not plain."""
     separator, guesses = _separator(block, options, source)
-    parsed = list(islice(records(block, separator, source), _ROWS))
+    most = _ROWS if len(block.content) < _LARGE else _FEWER
+    parsed = list(islice(records(block, separator, source), most))
     filled = (record for record in parsed if len(record[1]) > 1 or record[1][0].strip())
     first = [(line, [field.strip() for field in row]) for line, row in islice(filled, _SAMPLE + 1)]
     if not first:
@@ -67,7 +69,7 @@ def find_form(block: Block, options: ReadOptions, source: str, *, many: bool) ->
     numbers = NumberFormat(decimal, options.thousands, options.missing_words, options.booleans, options.strip_unit)
     known = [record for record in parsed if record[0] >= body.first_line]
     dates, layout = _dates(known, layout, options, source, guesses)
-    whole = known if len(parsed) < _ROWS else None
+    whole = known if len(parsed) < most else None
     return CsvForm(separator, width, layout, numbers, dates, body, whole, (*guesses, *layout.guesses))
 
 

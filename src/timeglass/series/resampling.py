@@ -85,14 +85,11 @@ def _frequency(words: str, dates: Dates) -> Frequency:
     wish, option = parse_frequency(words, "--resample"), f"--resample {quoted(words)}"
     held = np.datetime_data(dates.dtype)[0] if dates.dtype.kind == "M" else ""
     if (wish.unit == "number") != (held == ""):
-        kind, units = (
-            ("dates", "day or the like") if held else ("whole numbers", "number, or a count such as 10 number")
-        )
+        kind, units = ("dates", "day or the like") if held else ("whole numbers", "number, or 10 numbers")
         raise OptionError(f"{option}: the rows have {kind} such as {dates[0]}: expected {units}")
     frequency = _begun(wish, option)
-    coarse = (frequency.unit == "business day" and held in ("Y", "M")) or (
-        held == "Y" and frequency.month not in (1, None)
-    )
+    coarse = frequency.unit == "business day" and held in ("Y", "M")
+    coarse |= held == "Y" and frequency.month not in (1, None)
     try:
         frequency.stride(dates.dtype)
     except OptionError:

@@ -33,6 +33,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(timeglass.__path__, "timeglass.
         ("docs/how-a-recurrent-network-learns.md", 5),
         ("docs/model-files.md", 3),
         ("docs/opening-a-forecast.md", 8),
+        ("docs/reading.md", 4),
     ],
 )
 def test_the_pages_python_prints_what_it_says(page: str, count: int) -> None:

@@ -115,7 +115,8 @@ def test_seasons_keep_what_is_known(numbers, period):
 
 
 def test_a_season_leaves_the_bits_of_what_is_known():
-    values = bundled("co2")
+    values = np.random.default_rng(5).normal(0, 1, 60)
+    values[:2] = -0.0, 1e-300  # each would be lost in v - s + s
     values[[7, 30, 31]] = NAN
     known = ~np.isnan(values)
     assert fill_seasonal(values, 12)[known].tobytes() == values[known].tobytes()

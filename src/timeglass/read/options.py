@@ -123,7 +123,7 @@ class ReadOptions:
             raise OptionError(
                 f"--resample {_shown(self.resample)}: expected one of {', '.join(HOW_TO_RESAMPLE)} after :"
             )
-        parse_frequency(words)
+        parse_frequency(words, "--resample")
         return words, how or "mean"
 
     def changed(self) -> dict[str, object]:

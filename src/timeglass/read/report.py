@@ -139,7 +139,7 @@ def check(
 
     >>> report = check({"ds": ["2020-01", "2020-02", "2020-04"], "y": [1.0, 2.0, 3.0]})
     >>> report.faults[0].message[:46], report.clean
-    ('dict:3: gap 2020-03 (1 row) between lines 2 and', False)
+    ('dict:3: gap 2020-03 (1 row) between rows 2 and', False)
     """
     panel, faults = gather(source, options or ReadOptions(), private=private)
     odds: list[Odd] = []

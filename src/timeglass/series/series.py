@@ -142,11 +142,12 @@ class Series:
 
         >>> from timeglass.prepare.power import Log
         >>> series = Series(np.array([1.5, 0.0]), None, np.array([2, 3]), "y", Origin("data.csv"))
-        >>> with series.places():
-        ...     Log().transform(series.values)
-        Traceback (most recent call last):
-            ...
-        timeglass.errors.DataError: data.csv:3:2 (row 2): Log: 1 of 2 values are not above 0, ...
+        >>> try:
+        ...     with series.places():
+        ...         Log().transform(series.values)
+        ... except InputError as error:
+        ...     print(str(error)[:26])
+        data.csv:3:2 (row 2): Log:
         """
         try:
             yield

@@ -243,7 +243,7 @@ def write_long(folder: Path, series: int) -> tuple[Path, Path]:
         }
     )
     paths = folder / f"{series}.csv", folder / f"{series}.parquet"
-    csv.write_csv(table, paths[0], csv.WriteOptions(quoting_style="needed"))
+    csv.write_csv(table, paths[0], csv.WriteOptions(quoting_style="none"))
     parquet.write_table(table, paths[1])
     return paths
 

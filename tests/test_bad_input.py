@@ -15,10 +15,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from timeglass import TimeglassError
+from timeglass.read.options import ReadOptions
 from timeglass.tutorial import JobOptions, plan_job
 
 COMMAND = [sys.executable, "-m", "timeglass.cli.main"]
 ROWS = [f"{1900 + i // 12}-{i % 12 + 1:02d},{i * 7 % 13}.5" for i in range(60)]
+NUMBERED = [f"{i},{i * 7 % 13}.5" for i in range(60)]
+YEARS = [f"{1800 + i},{i * 7 % 13}.5" for i in range(60)]
+MISSING = "fill it in, or choose --missing linear, seasonal, or drop to go on without it"
 SMALL = {"time_steps": 3, "epochs": 1, "networks": 2}  # a job that 60 rows are enough for
 
 
@@ -45,10 +49,18 @@ def value(name: str, text: str, *words: str) -> Case:
     return Case(name, table(L7=f"1900-06,{text}"), ("data.csv:7:2: column 'Value'", *words))
 
 
+def date(name: str, line: int, text: str, words: str) -> Case:
+    """One bad date."""
+    place = f"data.csv:{line}:1: column 'Month' holds {text!r}: "
+    return Case(name, table(**{f"L{line}": f"{text},5"}), (place + words,))
+
+
 def option(name: str, given: Any, *words: str) -> Case:
     return Case(f"--{name}={given}", table(), (f"--{name.replace('_', '-')} {given}: expected", *words), {name: given})
 
 
+LATIN_HEADER = table(header="Month,Größe").encode("latin-1")
+LATIN_ROW = table(L7="1900-06,5°").encode("latin-1")
 CASES = [
     # the file
     Case("missing file", None, ("no file nothere.csv",), where="nothere.csv"),
@@ -64,58 +76,72 @@ CASES = [
     Case("NUL byte, CR line ends", table(L7="1900-06,5\0").replace("\n", "\r"), ("data.csv:7: holds a NUL character",)),
     Case("UTF-16 without its mark", table().encode("utf-16-le"), ("data.csv:1: holds a NUL", "UTF-16 without")),
     Case("half a UTF-16 character", table().encode("utf-16") + b"\0", ("data.csv:62: byte", "is not UTF-16")),
-    Case("Latin-1 header", table(header="Month,Größe").encode("latin-1"), ("data.csv:1: byte 8 is not UTF-8",)),
-    Case("Latin-1 row", table(L7="1900-06,5°").encode("latin-1"), ("data.csv:7: byte", "save it as UTF-8")),
-    Case("Latin-1, CR line ends", table(L7="1900-06,5°").replace("\n", "\r").encode("latin-1"), ("data.csv:7: byte",)),
+    Case("Latin-1 header", LATIN_HEADER, ("data.csv:1: byte 9 is not UTF-8; it looks like cp1252 ('Größe'): use",)),
+    Case("Latin-1 row", LATIN_ROW, ("data.csv:7: byte 10 is not UTF-8; it looks like cp1252 ('5°'): use",)),
+    Case("Latin-1, CR line ends", LATIN_ROW.replace(b"\n", b"\r"), ("data.csv:7: byte 10 is not UTF-8; it looks",)),
+    Case("bytes of no code", table().encode() + b"\x81\n", ("data.csv:62: byte 1 is not UTF-8; save it as UTF-8",)),
     Case("web page", "\n<!DOCTYPE html>\n<html><body>x</body></html>", ("is a web page, not CSV", "the raw file")),
     Case("web page with a BOM", b"\xef\xbb\xbf<!DOCTYPE html><html>", ("is a web page, not CSV",)),
     Case("web page as XML", '<?xml version="1.0"?>\n<!DOCTYPE html>\n<html/>', ("is a web page, not CSV",)),
-    Case("zip", b"PK\x03\x04\x14\0\0\0", ("is a zip archive or an Excel workbook, not CSV", "save it as CSV")),
-    Case("gzip", b"\x1f\x8b\x08\0\0\0", ("is a gzip archive, not CSV",)),
-    Case("Parquet", b"PAR1\x15\x04", ("is a Parquet file, not CSV",)),
+    Case("half a zip", b"PK\x03\x04\x14\0\0\0", ("data.csv cannot be unpacked: ", "the archive is damaged")),
+    Case("half a gzip", b"\x1f\x8b\x08\0\0\0", ("data.csv cannot be unpacked: ", "the file is damaged")),
+    Case("half a Parquet", b"PAR1\x15\x04", ("data.csv cannot be read as Parquet: ", "the file is damaged")),
     Case("PDF", b"%PDF-1.7\n", ("is a PDF, not CSV",)),
     Case("SQLite", b"SQLite format 3\0", ("is an SQLite database, not CSV",)),
     # its structure
     Case("header only", "Month,Value\n", ("data.csv has a header (Month,Value) but no rows",)),
-    Case("no header", "\n".join(ROWS), ("data.csv:1:2: the first line looks like data ('0.5')", "put a header above")),
+    Case("no header", "\n".join(ROWS), ("data.csv:1: the first line looks like data (1900-01,0.5): use --no-header",)),
     Case("one column", "Value\n1\n2\n", ("data.csv:1: one column only, 'Value'", "expected a date and a value")),
-    Case("semicolons", table().replace(",", ";"), ("data.csv:1: one column only, 'Month;Value'", "separated by ';'")),
-    Case("tabs", table().replace(",", "\t"), ("data.csv:1: one column only", r"separated by '\t'")),
-    Case("ragged row", table(L7="1900-06,1,2,3"), ("data.csv:7: 4 fields where the header has 2",)),
-    Case("an unnamed field in every row", table(rows=[f"{row},x" for row in ROWS]), ("data.csv:2: 3 fields", "has 2")),
-    Case("short row", table(L7="1900-06"), ("data.csv:7: 1 field", "where the header has 2")),
-    Case("footer", table() + "Total,9999\n", ("data.csv:62:1: column 'Month' holds 'Total'", "written as 1900-01")),
-    Case("footer of one field", table() + "Source: R\n", ("data.csv:62: 1 field", "where the header has 2")),
+    Case("ragged row", table(L7="1900-06,1,2,3"), ("data.csv:7: 4 fields where the header has 2: '1900-06,1,2,3'",)),
+    Case(
+        "an unnamed field in every row",
+        table(rows=[f"{row},x" for row in ROWS]),
+        ("data.csv:1: the header has 2 names (Month, Value), but the rows have 3 fields", "name each column"),
+    ),
+    Case("short row", table(L7="1900-06"), ("data.csv:7: 1 field where the header has 2: '1900-06'; correct",)),
+    Case(
+        "footer",
+        table() + "Total,9999\n",
+        (
+            "data.csv:62:1: column 'Month' holds 'Total': expected a date written yyyy-mm such as 1900-01",
+            "if this last line is no record: --skip-footer 1",
+        ),
+    ),
+    Case("footer of one field", table() + "Source: R\n", ("data.csv:62: 1 field where the header", "--skip-footer 1")),
     Case("unterminated quote", table(L7='1900-06,"5'), ("data.csv:7: a quote opened here never closes",)),
-    Case("text after a quote", table(L7='1900-06,"5"x'), ("data.csv:7: ",)),
-    Case("a field of 140,000 characters", table(L7="1900-06," + "x" * 140_000), ("data.csv:7", "131072")),
-    Case("a line of 400,000 fields", table(L7="1," * 400_000), ("data.csv:7: 400001 fields where the header has 2",)),
+    Case("text after a quote", table(L7='1900-06,"5"x'), ("data.csv:7: a quoted field goes on after its closing",)),
+    Case(
+        "a field of 140,000 characters",
+        table(L7="1900-06," + "x" * 140_000),
+        (f"data.csv:7:2: column 'Value' holds '{'x' * 40}…': expected a number such as 58.0",),
+    ),
+    Case("a line of 400,000 fields", table(L7="1," * 400_000), ("data.csv:7: 400,001 fields where the header has 2",)),
     # its values
     value("word", "many", "holds 'many': expected a number such as 58.0"),
-    value("number with a unit", "58 kg", "holds '58 kg': expected a number such as 58.0"),
-    value("percent", "12%", "holds '12%': expected a number"),
-    value("thousands mark", '"1,234.5"', "holds '1,234.5'", "1,234.5 is written 1234.5"),
-    value("decimal comma", '"58,0"', "holds '58,0': expected a number"),
-    value("Python's thousands mark", "1_000", "holds '1_000': expected a number"),
+    value("number with a unit", "58 kg", "holds '58 kg': a number with a unit: --strip-unit reads it without"),
+    value("percent", "12%", "holds '12%': a number with a unit: --strip-unit reads it without"),
+    value("thousands mark", '"1,234.5"', "holds '1,234.5': it has a thousands mark: use --thousands ,"),
+    value("decimal comma", '"58,0"', "holds '58,0': expected a number", "its comma the decimal mark? use --decimal ,"),
+    value("Python's thousands mark", "1_000", "holds '1_000': it has a thousands mark: use --thousands _"),
     value("digits of other scripts", "１２", "holds '１２': expected a number"),
     value("Arabic digits", "٣", "holds '٣': expected a number"),
     value("a true minus sign", "−5", "holds '−5': expected a number"),
     value("hexadecimal", "0x10", "holds '0x10': expected a number"),
-    value("Boolean", "True", "holds 'True': expected a number"),
+    value("Boolean", "True", "holds 'True': true or false, not a number: --booleans reads them as 1 and 0"),
     value("two points", "1.2.3", "holds '1.2.3': expected a number"),
     value("point alone", ".", "holds '.': expected a number"),
     value("exponent alone", "e5", "holds 'e5': expected a number"),
-    value("blank", "", "is blank: fill in the value, or cut the rows up to it"),
-    value("spaces alone", "   ", "is blank: fill in the value"),
+    value("blank", "", f"is empty: {MISSING}"),
+    value("spaces alone", "   ", f"is empty: {MISSING}"),
     value("infinity", "inf", "holds 'inf': expected a finite number"),
     value("minus infinity", "-Infinity", "holds '-Infinity': expected a finite number"),
-    value("NaN", "nan", "holds 'nan': expected a finite number"),
-    value("NA", "NA", "holds 'NA': expected a finite number"),
-    value("null", "null", "holds 'null': expected a finite number"),
-    value("too large", "1e999", "holds '1e999'", "beyond what a double can hold"),
-    value("400 digits", "9" * 400, f"holds '{'9' * 40}…'", "beyond what a double can hold"),
+    value("NaN", "nan", f"holds 'nan', which stands for no value: {MISSING}"),
+    value("NA", "NA", f"holds 'NA', which stands for no value: {MISSING}"),
+    value("null", "null", f"holds 'null', which stands for no value: {MISSING}"),
+    value("too large", "1e999", "holds '1e999': a double cannot hold it: it goes up to 1.8e308"),
+    value("400 digits", "9" * 400, f"holds '{'9' * 40}…': a double cannot hold it: it goes up to 1.8e308"),
     value("escape codes", "\x1b[31m5\u202e", r"holds '\x1b[31m5\u202e'"),
-    value("100,000 digits and a letter", "1" * 100_000 + "x", f"holds '{'1' * 40}…': expected a number"),
+    value("100,000 digits and a letter", "1" * 100_000 + "x", f"holds '{'1' * 40}…': a number with a unit"),
     Case(
         "a column name of 100,000 characters",
         table(header="Month," + "x" * 100_000, L7="1900-06,y"),
@@ -128,42 +154,46 @@ CASES = [
         ("data.csv", "'Value'", "from -1e+308 to 1e+308"),
     ),
     # its dates
-    Case("month 13", table(L7="1900-13,5"), ("data.csv:7:1: column 'Month' holds '1900-13': there is no such date",)),
-    Case("month 0", table(L7="1900-00,5"), ("data.csv:7:1: column 'Month' holds '1900-00': there is no such date",)),
-    Case("month 13 first", table(L2="1900-13,5"), ("data.csv:2:1: column 'Month' holds '1900-13': there is no such",)),
+    date("month 13", 7, "1900-13", "there is no month 13, expected 1 to 12"),
+    date("month 0", 7, "1900-00", "there is no month 0, expected 1 to 12"),
+    date("month 13 first", 2, "1900-13", "there is no month 13, expected 1 to 12"),
     Case(
         "29 February of another year",
         table(rows=[f"1900-{2 + i // 28:02d}-{i % 28 + 1:02d},{i % 9}" for i in range(28)], L29="1900-02-29,3"),
-        ("data.csv:29:1: column 'Month' holds '1900-02-29': there is no such date",),
+        ("data.csv:29:1: column 'Month' holds '1900-02-29': there is no day 29: February 1900 has 28",),
     ),
-    Case("blank date", table(L7=",5"), ("data.csv:7:1: column 'Month' holds '': expected a date written as 1900-01",)),
-    Case("blank date first", table(L2=",5"), ("data.csv:2:1: column 'Month' holds ''",)),
-    Case("one digit for the month", table(L7="1900-6,5"), ("data.csv:7:1: ", "'1900-6'", "written as 1900-01")),
-    Case("one digit for the first month", table(L2="1900-1,5"), ("data.csv:2:1: column 'Month' holds '1900-1'",)),
-    Case("a day among months", table(L7="1900-06-15,5"), ("data.csv:7:1: ", "'1900-06-15'", "written as 1900-01")),
-    Case("digits of other scripts in a date", table(L7="1９00-06,5"), ("data.csv:7:1: ", "'1９00-06'")),
-    Case("repeated date", table(L8="1900-06,5"), ("data.csv:8:1: lines 7 and 8 both say 1900-06: keep one",)),
+    date("blank date", 7, "", "the date is blank: fill it in, or cut the row"),
+    date("blank date first", 2, "", "the date is blank: fill it in, or cut the row"),
+    date("one digit for the month", 7, "1900-6", "expected a date written yyyy-mm such as 1900-01; correct it"),
+    date("one digit for the first month", 2, "1900-1", "expected a date written yyyy-mm such as 1900-02; correct it"),
+    date("a day among months", 7, "1900-06-15", "expected a date written yyyy-mm such as 1900-01; correct it"),
+    date("digits of other scripts in a date", 7, "1９00-06", "expected a date written yyyy-mm such as 1900-01"),
+    date("a year among months", 7, "1900", "expected a date written yyyy-mm such as 1900-01; correct it"),
     Case(
-        "repeated date, same value",
-        table(L8=ROWS[5]),
-        ("data.csv:8:1: lines 7 and 8 both say 1900-06: keep one",),
+        "repeated date",
+        table(L8="1900-06,5"),
+        ("data.csv:8:1: lines 7 and 8 both say 1900-06: 9.5 and 5: keep one, or choose --duplicates last or mean",),
     ),
-    Case(
-        "unsorted",
-        table(L7=ROWS[6], L8=ROWS[5]),
-        ("data.csv:8:1: 1900-06 comes after 1900-07 (line 7): sort the rows by date",),
-    ),
-    Case("newest first", table(rows=ROWS[::-1]), ("data.csv:3:1: 1904-11 comes after 1904-12 (line 2)",)),
     Case(
         "three months missing",
         table(rows=ROWS[:20] + ROWS[23:]),
-        ("data.csv:22:1: ", "from 1901-08 to 1901-12", "between lines 21 and 22", "fill in the missing rows"),
+        ("data.csv:22:1: gap 1901-09..1901-11 (3 rows) between lines 21 and 22: fill the rows in", "--missing "),
     ),
     Case(
         "as many steps of one month as of two",
         table(rows=[f"1900-{month},5" for month in ("01", "02", "04", "05", "07")]),
-        ("data.csv:4:1: ", "from 1900-02 to 1900-04", "between lines 3 and 4", "1 month(s)"),
+        ("data.csv:4:1: gap 1900-03 (1 row) between lines 3 and 4: fill the rows in", "--missing linear, "),
     ),
+    Case(
+        "a row twice in place of the next",
+        table(L8=ROWS[5]),
+        ("data.csv:9:", " gap 1900-07 (1 row) between lines 7 and 9: fill the rows in", "--missing linear, "),
+    ),
+    # whole numbers and years as dates
+    Case("a number missing", table(rows=NUMBERED, L7="7,5"), ("data.csv:7:", "gap 5 (1 row) between lines 6 and 7")),
+    Case("a number twice", table(rows=NUMBERED, L7="4,5"), ("data.csv:7:", "lines 6 and 7 both say 4: 2.5 and 5")),
+    Case("no year", table(header="Jahr,Wert", rows=YEARS, L7="187x,5"), ("data.csv:7:1: column 'Jahr' holds '187x'",)),
+    Case("a year twice", table(header="Jahr,Wert", rows=YEARS, L7="1804,5"), ("data.csv:7:", "6 and 7 both say 1804")),
     # too few rows
     Case("one row", "Month,Value\n1900-01,5\n", ("data.csv: 1 row, ", "at least 121 are needed"), {}),
     Case("three rows", table(rows=ROWS[:3]), ("data.csv: 3 rows, 2 to train on and 1 to test", "--time-steps 12"), {}),
@@ -232,6 +262,45 @@ def test_refused(case, timeglass, tmp_path, monkeypatch):
     assert str(caught.value) == message
     assert caught.value.exit_code == 2
     assert isinstance(caught.value, ValueError)
+
+
+# ---- what a message names as the remedy is one
+
+
+JUNE = "line 7 (1900-06), column 'Value': "
+REMEDIES = [
+    ("Latin-1 header", {"encoding": "cp1252"}, 9.5, ""),
+    ("UTF-16 without its mark", {"encoding": "utf-16-le"}, 9.5, ""),
+    ("no header", {"header": False}, 9.5, "times are in column 'column 1' (--time)"),
+    ("footer", {"skip_footer": 1}, 9.5, "1 line at the end left out, as asked: 'Total,9999'"),
+    ("footer of one field", {"skip_footer": 1}, 9.5, "1 line at the end left out, as asked: 'Source: R'"),
+    ("number with a unit", {"strip_unit": True}, 58.0, "line 7, column 'Value': '58 kg' → 58.0: read without its"),
+    ("percent", {"strip_unit": True}, 12.0, "line 7, column 'Value': '12%' → 12.0: read without its unit"),
+    ("thousands mark", {"thousands": ","}, 1234.5, ""),
+    ("Python's thousands mark", {"thousands": "_"}, 1000.0, ""),
+    ("Boolean", {"booleans": True}, 1.0, ""),
+    ("blank", {"missing": "linear"}, 3.0, JUNE + "nothing → 3.0: filled in, linear"),
+    ("NA", {"missing": "linear"}, 3.0, JUNE + "'NA' → 3.0: filled in, linear"),
+    ("null", {"missing": "drop"}, 3.5, JUNE + "'null' → left out: no value"),
+    ("repeated date", {"duplicates": "last", "missing": "drop"}, 5.0, JUNE + "'9.5' → 5.0: last of 2 rows of this"),
+    ("repeated date", {"duplicates": "mean", "missing": "drop"}, 7.25, JUNE + "'9.5' → 7.25: mean of 2 rows of"),
+    ("three months missing", {"missing": "linear"}, 9.5, "no line (1901-09), column 'Value': 'no row' → 4.0: filled"),
+    ("three months missing", {"missing": "drop"}, 9.5, "3 rows missing (the first: 1901-09, after line 21): the rows"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "value", "said"), REMEDIES, ids=lambda given: str(given)[:30])
+def test_the_option_that_the_message_names_reads_the_file(name, options, value, said, tmp_path):
+    """`value` is that of the sixth row, in which most of these files have their fault."""
+    case = next(case for case in CASES if case.name == name)
+    (tmp_path / "data.csv").write_bytes(case.data if isinstance(case.data, bytes) else case.data.encode())
+    series = plan_job(JobOptions(**SMALL), str(tmp_path / "data.csv"), reading=ReadOptions(**options)).series
+    assert series.values[5] == value
+    origin = series.origin
+    assert any(line.startswith(said) for line in (*origin.guesses, *origin.notes, *map(str, origin.changes)))
+
+
+# ---- the command line
 
 
 @pytest.mark.parametrize(
@@ -315,58 +384,3 @@ def test_more_than_the_memory_is_refused_in_words(tmp_path, options):
     message = check_refused(run(tmp_path, "sunspots", "--no-plot", *options), tmp_path)
     assert "memory" in message
     assert "--networks" in message
-
-
-# ---- output that nobody takes
-
-
-def test_without_a_command_the_help_is_shown(tmp_path):
-    done = run(tmp_path)
-    assert done.returncode == 2
-    assert "Usage: timeglass [OPTIONS] COMMAND" in done.stdout + done.stderr
-    assert "sunspots" in done.stdout + done.stderr
-
-
-FAST = ["sunspots", "--time-steps", "12", "--epochs", "1", "--networks", "2"]
-CALLS = {
-    "the job": [*FAST, "--no-plot"],
-    "the job with its picture": [*FAST, "--out", "out"],
-    "the job as JSON": [*FAST, "--no-plot", "--json"],
-    "info": ["info"],
-    "help": ["--help"],
-    "no command": [],
-}
-
-
-def end_of(call: str) -> int:
-    return 2 if call == "no command" else 0
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_a_reader_that_has_gone(call, tmp_path):
-    """As in `timeglass … | head`: quiet, and never exit code 1, which says that the proof failed."""
-    read, write = os.pipe()
-    os.close(read)
-    try:
-        done = run(tmp_path, *CALLS[call], capture_output=False, stdout=write, stderr=subprocess.PIPE)
-    finally:
-        os.close(write)
-    assert (done.returncode, done.stderr) == (end_of(call), "")
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_closed_output(call, tmp_path):
-    """As in `timeglass … >&-`."""
-    done = run(tmp_path, *CALLS[call], closed=1)
-    assert (done.returncode, done.stderr) == (end_of(call), "")
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-@pytest.mark.parametrize("call", CALLS)
-def test_output_to_a_full_disk(call, tmp_path):
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        done = run(tmp_path, *CALLS[call], capture_output=False, stdout=full, stderr=subprocess.PIPE)
-    assert done.returncode in (1, 2)
-    assert "No space left on device" in done.stderr
-    assert done.stderr.startswith("timeglass: ")
-    assert done.stderr.count("\n") <= 2

@@ -13,10 +13,26 @@ import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 import pytest
-from test_bad_input import CALLS, COMMAND, ROWS, SMALL, check_refused, run, table
+from test_bad_input import COMMAND, ROWS, SMALL, check_refused, run, table
 
 from timeglass.tutorial import JobOptions, plan_job, run_job
 from timeglass.tutorial.report import result_json
+
+FAST = ["sunspots", "--time-steps", "12", "--epochs", "1", "--networks", "2"]
+CALLS = {
+    "the job": [*FAST, "--no-plot"],
+    "the job with its picture": [*FAST, "--out", "out"],
+    "the job as JSON": [*FAST, "--no-plot", "--json"],
+    "info": ["info"],
+    "help": ["--help"],
+    "no command": [],
+}
+
+
+def said_of(name: str) -> str:
+    """What standard error holds, and no more, where the file of that name is `table()`."""
+    return f"timeglass: {name}: times are in column 'Month' (--time)\ntimeglass: {name}: a row every month (--freq)\n"
+
 
 # ---- good data that are hard to work with: results are finite, or it is refused
 
@@ -58,7 +74,7 @@ def test_nothing_that_is_not_finite_comes_out(kind, timeglass, tmp_path):
     if done.returncode == 2:
         check_refused(done, tmp_path)
         return
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, said_of("data.csv"))
     assert not re.search(r"\b(nan|inf|infinity)\b", done.stdout, re.IGNORECASE)
     assert max(map(len, done.stdout.splitlines())) < 160
     assert "the proof holds" in done.stdout
@@ -94,7 +110,7 @@ def test_hostile_column_names(name, timeglass, tmp_path, monkeypatch):
     options = ["--data", "data.csv", "--time-steps", "3", "--epochs", "1", "--networks", "2"]
     monkeypatch.setenv("COLUMNS", "80")
     done = timeglass("sunspots", "--out", "out", *options)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, said_of("data.csv"))
     assert is_plain(done.stdout)
     assert max(map(len, done.stdout.splitlines())) < 240
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["forecast.png", "forecast.svg"]
@@ -112,7 +128,12 @@ def test_hostile_column_names(name, timeglass, tmp_path, monkeypatch):
 def test_hostile_file_names(name, timeglass, tmp_path):
     (tmp_path / name).write_text(table(), encoding="utf-8")
     done = timeglass("sunspots", "--data", name, "--no-plot", "--time-steps", "3", "--epochs", "1", "--networks", "2")
-    assert (done.returncode, done.stderr) == (0, "")
+    shown = {
+        "new\nline.csv": "new\\nline.csv",
+        "esc\x1b[31m\x07.csv": r"esc\x1b[31m\x07.csv",
+        "\u202evsc.csv": r"\u202evsc.csv",
+    }
+    assert (done.returncode, done.stderr) == (0, said_of(shown.get(name, name)))
     assert is_plain(done.stdout)
     (tmp_path / name).write_text(table(L7="1900-06,x"), encoding="utf-8")
     message = check_refused(timeglass("sunspots", "--data", name), tmp_path)
@@ -178,6 +199,50 @@ def test_a_matplotlibrc_of_ones_own_changes_nothing(tmp_path):
     )
     assert (plain.returncode, other.returncode) == (0, 0)
     assert (tmp_path / "out" / "forecast.svg").read_bytes() == ours
+
+
+# ---- output that nobody takes
+
+
+def test_without_a_command_the_help_is_shown(tmp_path):
+    done = run(tmp_path)
+    assert done.returncode == 2
+    assert "Usage: timeglass [OPTIONS] COMMAND" in done.stdout + done.stderr
+    assert "sunspots" in done.stdout + done.stderr
+
+
+def end_of(call: str) -> int:
+    return 2 if call == "no command" else 0
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_reader_that_has_gone(call, tmp_path):
+    """As in `timeglass … | head`: quiet, and never exit code 1, which says that the proof failed."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = run(tmp_path, *CALLS[call], capture_output=False, stdout=write, stderr=subprocess.PIPE)
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (end_of(call), "")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_closed_output(call, tmp_path):
+    """As in `timeglass … >&-`."""
+    done = run(tmp_path, *CALLS[call], closed=1)
+    assert (done.returncode, done.stderr) == (end_of(call), "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("call", CALLS)
+def test_output_to_a_full_disk(call, tmp_path):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = run(tmp_path, *CALLS[call], capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode in (1, 2)
+    assert "No space left on device" in done.stderr
+    assert done.stderr.startswith("timeglass: ")
+    assert done.stderr.count("\n") <= 2
 
 
 # ---- stopped in the middle

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from timeglass.dates.calendar import Dates
 from timeglass.types import Array
 
-__all__ = ["BOOLEANS", "Cells", "cells_of_array", "cells_of_arrow", "cells_of_series", "words_of"]
+__all__ = ["BOOLEANS", "Cells", "cells_of_array", "cells_of_arrow", "cells_of_series", "primitive", "words_of"]
 
 BOOLEANS = "true and false"
 _WHOLE = 2**53
@@ -119,36 +119,60 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
 # ---- Arrow
 
 
+def primitive(array: Any, dtype: Any) -> NDArray[Any]:
+    """The numbers (N,) of an Arrow array without nulls. Its own to_numpy would import pandas, which takes 0.2 s."""
+    size = np.dtype(dtype).itemsize
+    return (
+        np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * size) if len(array) else np.empty(0, dtype)
+    )
+
+
+def _filled(array: Any, dtype: Any, value: int) -> NDArray[Any]:
+    """The numbers (N,) of an Arrow array, with this value where there is none."""
+    if not array.null_count:
+        return primitive(array, dtype)
+    import pyarrow.compute as pc  # a slow start
+
+    return primitive(pc.fill_null(array, value), dtype)
+
+
+def _nulls(array: Any) -> NDArray[np.bool_] | None:
+    return np.asarray(array.is_null().to_numpy(zero_copy_only=False)) if array.null_count else None
+
+
 def cells_of_arrow(name: str, array: Any) -> Cells:
     """From an Arrow array or chunked array (rows,)."""
     import pyarrow as pa  # it is there: the array is of it
-    import pyarrow.compute as pc
 
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
-    kind = array.type
-    if pa.types.is_boolean(kind):
+    kind, types = array.type, pa.types
+    if types.is_boolean(kind):
         return _booleans(name, array.cast(pa.int8()).cast(pa.float64()).to_numpy(zero_copy_only=False))
-    if pa.types.is_integer(kind):
-        missing = np.asarray(array.is_null()) if array.null_count else None
-        return _whole_numbers(name, (pc.fill_null(array, 0) if array.null_count else array).to_numpy(), missing)
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        numbers = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    if types.is_integer(kind):
+        return _whole_numbers(name, _filled(array, str(kind), 0), _nulls(array))
+    if types.is_floating(kind) or types.is_decimal(kind):
+        plain = array if kind == pa.float64() else array.cast(pa.float64())
+        numbers = plain.to_numpy(zero_copy_only=False) if plain.null_count else primitive(plain, np.float64)
         return Cells(name, numbers)
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        zone = kind.tz if pa.types.is_timestamp(kind) else None
-        unit = "D" if pa.types.is_date(kind) else kind.unit
-        plain = array.cast(pa.int32() if kind == pa.date32() else pa.int64())
-        if kind == pa.date64():
-            unit = "ms"
-        times = pc.fill_null(plain, 0).to_numpy().astype(np.int64).view(f"datetime64[{unit}]")
-        if array.null_count:
-            times[np.asarray(array.is_null())] = np.datetime64("NaT")
-        return Cells(name, times=times, zone=zone)
-    return _arrow_words(name, array, pa, pc)
+    if types.is_date(kind) or types.is_timestamp(kind):
+        return _arrow_times(name, array, pa)
+    return _arrow_words(name, array, pa)
 
 
-def _arrow_words(name: str, array: Any, pa: Any, pc: Any) -> Cells:
+def _arrow_times(name: str, array: Any, pa: Any) -> Cells:
+    kind = array.type
+    unit = {pa.date32(): "D", pa.date64(): "ms"}.get(kind) or kind.unit
+    times = (
+        _filled(array, np.int32 if kind == pa.date32() else np.int64, 0).astype(np.int64).view(f"datetime64[{unit}]")
+    )
+    nulls = _nulls(array)
+    if nulls is not None:
+        times[nulls] = np.datetime64("NaT")
+    return Cells(name, times=times, zone=kind.tz if pa.types.is_timestamp(kind) else None)
+
+
+def _arrow_words(name: str, array: Any, pa: Any) -> Cells:
     text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
     if text or array.type == pa.string_view():
         array = array.cast(pa.string()).dictionary_encode()
@@ -156,9 +180,8 @@ def _arrow_words(name: str, array: Any, pa: Any, pc: Any) -> Cells:
         return Cells(name, other=f"values of the type {array.type}", count=len(array))
     if array.dictionary.null_count:
         return words_of(name, array.cast(array.type.value_type).cast(pa.string()).to_pylist())
-    words = [text.strip() for text in array.dictionary.cast(pa.string()).to_pylist()]
-    indices = pc.fill_null(array.indices, -1) if array.null_count else array.indices
-    return Cells(name, words=(words, indices.to_numpy(zero_copy_only=False)))
+    words = [str(text).strip() for text in array.dictionary.to_pylist()]
+    return Cells(name, words=(words, _filled(array.indices, str(array.type.index_type), -1)))
 
 
 # ---- data frames

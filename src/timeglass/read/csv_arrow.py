@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from timeglass.errors import DataError
+from timeglass.read.cells import primitive
 from timeglass.read.csv_form import CsvForm
 from timeglass.read.date_column import DateColumn
 from timeglass.read.faults import Faults
@@ -19,6 +20,7 @@ from timeglass.read.text import Block
 __all__ = ["SMALLEST", "ArrowBlocks"]
 
 SMALLEST = 2**20  # bytes of a block for which starting pyarrow is worth its time
+_QUOTE, _LINE_FEED = 34, 10
 _WHOLE = 2.0**53
 _TINY = re.compile(rb"[eE]-|0{300}")  # without one of these no number becomes zero
 
@@ -43,7 +45,8 @@ class ArrowBlocks:
             column_types=types, include_columns=list(types), decimal_point=form.numbers.decimal, null_values=[],
             strings_can_be_null=False, quoted_strings_can_be_null=False, true_values=[], false_values=[],
         )  # fmt: skip
-        self._quotes = [form.separator.encode() + b'"', b'"' + form.separator.encode(), b'\n"', b'"\n']
+        self._is_end = np.zeros(256, bool)  # of letters: what stands between fields
+        self._is_end[[ord(form.separator), _LINE_FEED]] = True
         self._options = csv.ReadOptions
 
     @classmethod
@@ -72,14 +75,19 @@ class ArrowBlocks:
 
     def _quotes_are_plain(self, content: bytes) -> bool:
         """Whether each quote begins or ends a field, and none stays open: pyarrow would not mind."""
-        ends, count = content.startswith(b'"') + content.endswith(b'"'), content.count(b'"')
-        return count % 2 == 0 and count == ends + sum(map(content.count, self._quotes))
+        letters = np.frombuffer(b"\n%b\n" % content, np.uint8)
+        places = np.flatnonzero(letters == _QUOTE)
+        ends = int(self._is_end[letters[places - 1]].sum() + self._is_end[letters[places + 1]].sum())
+        return len(places) % 2 == 0 and ends == len(places)
 
     def batch(self, block: Block, table: Any) -> Batch | None:
         """The columns of a parsed block; None where the exact reader should look at it."""
         if table is None or table.num_rows != block.lines:
             return None
-        values = [table[str(i)].to_numpy() for i in self._form.layout.values]
+        columns = [table[str(i)] for i in self._form.layout.values]
+        if any(column.num_chunks != 1 or column.null_count for column in columns):
+            return None
+        values = [primitive(column.chunk(0), np.float64) for column in columns]
         if not all(self._is_plain(column, block.content) for column in values):
             return None
         lines = range(block.first_line, block.first_line + block.lines)
@@ -111,12 +119,12 @@ class ArrowBlocks:
 
     def _dictionary(self, column: Any) -> tuple[list[str], np.ndarray] | None:
         """The texts that occur, in order of their first rows, and which of them each row has; None for odd ones."""
-        if column.num_chunks != 1:
+        if column.num_chunks != 1 or column.null_count:
             return None
         chunk = column.chunk(0)
         texts = [text.strip() for text in chunk.dictionary.to_pylist()]
         odd = any(not text or self._form.separator in text or '"' in text or "\n" in text for text in texts)
-        return None if odd else (texts, chunk.indices.to_numpy())
+        return None if odd else (texts, primitive(chunk.indices, np.int32))
 
     def _times(self, texts: Sequence[str], places: np.ndarray) -> np.ndarray | None:
         assert self._dates is not None

@@ -15,7 +15,7 @@ import numpy as np
 from timeglass.errors import DataError
 from timeglass.words import counted, quoted
 
-__all__ = ["Block", "Text"]
+__all__ = ["Block", "Text", "count_bytes"]
 
 _PIECE = 4 * 2**20  # bytes read at once
 _LONGEST = 16 * 2**20  # bytes of one line, or of one record whose quoted fields hold line ends
@@ -37,7 +37,7 @@ class Block:
 
     @functools.cached_property
     def lines(self) -> int:
-        return _line_ends(self.content) + (not self.content.endswith(b"\n") and bool(self.content))
+        return count_bytes(self.content, b"\n") + (not self.content.endswith(b"\n") and bool(self.content))
 
 
 class Text:
@@ -119,7 +119,7 @@ class Text:
 
     def _whole(self, content: bytes, rest: bytes) -> tuple[bytes, bytes]:
         """Where the last record ends within quotes, it goes to the rest."""
-        if b'"' not in content or content.count(b'"') % 2 == 0:
+        if count_bytes(content, b'"') % 2 == 0:
             return content, rest
         lines = content.decode("utf-8", "replace").split("\n")[:-1]
         reader, before = csv.reader((text + "\n" for text in lines), strict=True), 0
@@ -181,7 +181,8 @@ class Text:
 
     def _refusal(self, bad: _BadBytesError, line: int, rest: bytes) -> DataError:
         before = (rest + bad.before).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        place = f"{self.source}:{line + _line_ends(before)}"
+        line += count_bytes(before, b"\n")
+        place = f"{self.source}:{line}"
         if bad.error is None:
             return DataError(
                 f"{place}: holds a NUL character: the file is damaged, or UTF-16 without its mark: --encoding "
@@ -208,8 +209,13 @@ class _BadBytesError(Exception):
         self.before, self.error = before, error
 
 
-def _line_ends(content: bytes) -> int:
-    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == 10))  # bytes.count takes four times as long
+def count_bytes(content: bytes, byte: bytes) -> int:
+    """How often a byte occurs: bytes.count takes four times as long.
+
+    >>> count_bytes(b"a,b,c", b",")
+    2
+    """
+    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == byte[0])) if byte in content else 0
 
 
 def _word_at(error: UnicodeDecodeError) -> bytes:

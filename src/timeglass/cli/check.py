@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from timeglass.cli.reading import reading_options
+from timeglass.cli.reading import reading_options, say
 from timeglass.cli.series_path import dataset_options, series_path
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
 
     with tqdm(total=100, unit="%", disable=not sys.stderr.isatty(), leave=False, delay=0.5) as bar:
         report = check_table(
-            series_path(file), dataset_options(file, reading), private=allow_private_address,
+            series_path(file), dataset_options(file, reading), private=allow_private_address, tell=say,
             on_progress=lambda share: bar.update(100 * share - bar.n),
         )  # fmt: skip
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from timeglass.cli.reading import reading_options, say_reading
+from timeglass.cli.reading import reading_options, say, say_reading
 from timeglass.cli.series_path import dataset_options, series_path
 from timeglass.errors import OptionError
 from timeglass.words import printable
@@ -59,7 +59,9 @@ def prove(
         raise OptionError(f"--tolerance {limit:g}: expected a number of at least 0")
     chosen = None if ways is None else [way.strip() for way in ways.split(",")]
     loaded = load_model(model)
-    series = read_series(series_path(data), dataset_options(data, reading, value=2), private=allow_private_address)
+    series = read_series(
+        series_path(data), dataset_options(data, reading, value=2), private=allow_private_address, tell=say
+    )
     if data is not None:
         say_reading(series.origin)
     with tqdm(total=100, unit="%", disable=not sys.stderr.isatty(), leave=False, bar_format=_BAR) as bar:

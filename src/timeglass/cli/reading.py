@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from timeglass.words import printable
+
 if TYPE_CHECKING:
     from timeglass.series.series import Origin
 
-__all__ = ["reading_options", "say_reading"]
+__all__ = ["reading_options", "say", "say_reading"]
 
 _TEXT = {
     "encoding": ("NAME", "Of the text: utf-8, cp1252, utf-16, …"),
@@ -26,6 +28,7 @@ _TEXT = {
     "duplicates": ("HOW", "What to do with several values of one date: last, first, mean, sum, min or max."),
     "resample": ("FREQ[:HOW]", "Gather the rows by day, week, month, …; by their mean, or :sum, :last, …"),
 }
+_MOST_CHANGES = 10  # that are said
 _FLAGS = {
     "booleans": "Read true and false as 1 and 0.",
     "strip_unit": "Read numbers with a unit, such as 12.5 kWh or $3, without it.",
@@ -85,15 +88,15 @@ def _options() -> list[Callable[..., Any]]:
     return found
 
 
+def say(message: str) -> None:
+    """On standard error."""
+    click.echo(f"timeglass: {printable(message)}", err=True)
+
+
 def say_reading(origin: Origin, *, notes: bool = True) -> None:
     """What the reader found out, noticed and changed, on standard error: one line each, many changes as a number."""
-    for guess in origin.guesses:
-        click.echo(f"timeglass: {origin.name}: {guess}", err=True)
-    for note in origin.notes if notes else ():
-        click.echo(f"timeglass: {origin.name}: {note}", err=True)
-    for change in origin.changes[:10]:
-        click.echo(f"timeglass: {origin.name}: {change}", err=True)
-    if len(origin.changes) > 10:
-        click.echo(
-            f"timeglass: {origin.name}: and {len(origin.changes) - 10:,} more changes, which check lists", err=True
-        )
+    for line in (*origin.guesses, *(origin.notes if notes else ()), *origin.changes[:_MOST_CHANGES]):
+        say(f"{origin.name}: {line}")
+    more = len(origin.changes) - _MOST_CHANGES
+    if more > 0:
+        say(f"{origin.name}: and {more:,} more changes: timeglass check lists all")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from timeglass.cli.reading import reading_options, say_reading
+from timeglass.cli.reading import reading_options, say, say_reading
 from timeglass.cli.series_path import dataset_options, series_path
 from timeglass.cli.width import output_width
 from timeglass.errors import InputError, OptionError
@@ -57,7 +57,7 @@ def _opened(model: str, given: str | None, date: str | None, data: str | None, t
             raise type(error)(_as_options(error)) from None
     if loaded.architecture.features != 1:
         raise OptionError(f"--date: the model's windows have {loaded.architecture.features} features: use --input")
-    series = read_series(series_path(data), dataset_options(data, reading, value=2), private=private)
+    series = read_series(series_path(data), dataset_options(data, reading, value=2), private=private, tell=say)
     if data is None:
         series = replace(series, origin=replace(series.origin, name="the sunspots"))
     else:

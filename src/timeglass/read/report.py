@@ -68,6 +68,8 @@ class Report:
             return
         rows, series = counted(len(panel.values), "row"), "1 series" if len(panel) == 1 else f"{len(panel):,} series"
         yield f"{self.source}: {rows} in {series}{self._span(panel)}"
+        low, high = float(panel.values.min()), float(panel.values.max())
+        yield f"  values from {low:.10g} to {high:.10g}"
         yield from (f"  {printable(line)}" for line in (*panel.origin.guesses, *panel.origin.notes))
 
     @staticmethod
@@ -98,6 +100,7 @@ class Report:
             "fetched": origin.fetched if origin else None,
             "rows": len(panel.values) if panel is not None else 0,
             "series": list(panel.ids) if panel is not None else [],
+            "range": [float(panel.values.min()), float(panel.values.max())] if panel is not None else None,
             "frequency": str(panel.frequency) if panel is not None and panel.frequency else None,
             "zone": panel.zone if panel is not None else None,
             "guesses": list(origin.guesses) if origin else [], "notes": list(origin.notes) if origin else [],
@@ -132,16 +135,18 @@ def _section(title: str, lines: list[str], count: int | None = None) -> Iterator
 def check(
     source: Any, options: ReadOptions | None = None, *, private: bool = False,
     on_progress: Callable[[float], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Report:  # fmt: skip
     """All that stops a reader of `source`, and outliers, breaks and repetitions of what can be read.
 
-    `on_progress` is told the share of the series that have been looked at. A `DataError` where it is no table at all.
+    `on_progress` is told the share of the series that have been looked at, `tell` what a large file takes. A `DataError`
+    where it is no table at all.
 
     >>> report = check({"ds": ["2020-01", "2020-02", "2020-04"], "y": [1.0, 2.0, 3.0]})
     >>> report.faults[0].message[:46], report.clean
     ('dict:3: gap 2020-03 (1 row) between rows 2 and', False)
     """
-    panel, faults = gather(source, options or ReadOptions(), private=private)
+    panel, faults = gather(source, options or ReadOptions(), private=private, tell=tell)
     odds: list[Odd] = []
     if panel is not None:
         for place, series in enumerate(panel):

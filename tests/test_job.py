@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import json
+import lzma
+import zipfile
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from test_bad_input import ROWS, SMALL, YEARS, table
 
 from timeglass import OptionError
 from timeglass.evaluate.metrics import root_mean_squared_error
@@ -175,7 +182,8 @@ def test_better_data_give_a_better_verdict(tmp_path: object) -> None:
     assert found["unused_windows"]
     text = "\n".join(result_lines(result, width=200))
     assert "Better than doing nothing" in text
-    assert "rows are numbered instead" in "\n".join(plan_lines(result.plan, width=200))
+    assert plan_lines(result.plan, width=200)[0] == f"Data      {path}, column y: 2,400 rows, 0 to 2399"
+    assert result.plan.series.origin.guesses[-1] == "times are whole numbers, 1 apart (--freq, --date-format)"
 
 
 @pytest.mark.parametrize(
@@ -192,3 +200,86 @@ def test_better_data_give_a_better_verdict(tmp_path: object) -> None:
 def test_options_out_of_range_are_named(options: dict[str, object], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         JobOptions(**options)  # type: ignore[arg-type]
+
+
+# ---- one table in many forms: its values, their lines, and all that is said
+
+
+VALUES = [i * 7 % 13 + 0.5 for i in range(60)]
+AT = list(range(2, 62))
+TIMES, MONTHLY = "times are in column 'Month' (--time)", "a row every month (--freq)"
+
+
+def zipped(content: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("inner.csv", content)
+    return packed.getvalue()
+
+
+class Good(NamedTuple):
+    """A file with the values of `table()`: the lines they come from, what is said, what `--strict` says."""
+
+    name: str
+    data: bytes | str
+    guesses: tuple[str, ...] = (TIMES, MONTHLY)
+    notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    lines: list[int] = AT
+    strict: str = ""
+
+
+SEMICOLONS = "fields are separated by ';' (--separator)"
+COMMA = "the decimal mark is a comma, since '0,5' has no other reading (--decimal)"
+GOOD = [
+    Good("a plain one", table()),
+    Good("semicolons", table().replace(",", ";"), (SEMICOLONS, TIMES, MONTHLY)),
+    Good("decimal commas", table().replace(",", ";").replace(".5", ",5"), (SEMICOLONS, COMMA, TIMES, MONTHLY)),
+    Good("tabs", table().replace(",", "\t"), ("fields are separated by a tab (--separator)", TIMES, MONTHLY)),
+    Good("gzip", gzip.compress(table().encode()), notes=("unpacked from gzip",)),
+    Good("bzip2", bz2.compress(table().encode()), notes=("unpacked from bzip2",)),
+    Good("xz", lzma.compress(table().encode()), notes=("unpacked from xz",)),
+    Good("a zip of one", zipped(table()), notes=("unpacked from zip",)),
+    Good(
+        "a row twice", table(rows=[*ROWS[:6], ROWS[5], *ROWS[6:]]),
+        changes=("line 8 (1900-06), column 'Value': '9.5' → left out: the same as in line 7",),
+        lines=[*range(2, 8), *range(9, 63)], strict=" lines 7 and 8 both say 1900-06, the same value: keep one",
+    ),
+    Good(
+        "unsorted", table(L7=ROWS[6], L8=ROWS[5]),
+        notes=("the rows stood out of order in 1 place, and were sorted (1900-06 comes after 1900-07 (line 7))",),
+        lines=[*range(2, 7), 8, 7, *range(9, 62)], strict=" 1900-06 comes after 1900-07 (line 7): sort the rows",
+    ),
+    Good(
+        "newest first", table(rows=ROWS[::-1]),
+        notes=("the rows stood newest first, and were turned round (1904-11 comes after 1904-12 (line 2))",),
+        lines=AT[::-1], strict=" 1904-11 comes after 1904-12 (line 2): sort the rows by date",
+    ),
+    Good(
+        "years, newest first", table(header="Jahr,Wert", rows=YEARS[::-1]),
+        ("times are read as years, since all lie from 1800 to 1859 (--date-format)",
+         "times are in column 'Jahr' (--time)", "a row every year (--freq)"),
+        ("the rows stood newest first, and were turned round (1858 comes after 1859 (line 2))",),
+        lines=AT[::-1], strict=" 1858 comes after 1859 (line 2): sort the rows by date",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GOOD, ids=[case.name for case in GOOD])
+def test_read_and_said(case, timeglass, tmp_path, monkeypatch):
+    (tmp_path / "data.csv").write_bytes(case.data if isinstance(case.data, bytes) else case.data.encode())
+    command = ["sunspots", "--data", "data.csv", "--no-plot", "--time-steps", "3", "--epochs", "1", "--networks", "1"]
+    done = timeglass(*command)
+    assert done.returncode == 0
+    assert done.stderr == "".join(f"timeglass: data.csv: {words}\n" for words in (*case.guesses, *case.changes))
+    shown = " ".join(done.stdout.split())
+    assert shown.count(" note: ") == len(case.notes)
+    assert all(f" note: {note} " in shown for note in case.notes)
+    monkeypatch.chdir(tmp_path)
+    series = plan_job(JobOptions(**SMALL), "data.csv").series
+    assert (series.values.tolist(), series.lines.tolist()) == (VALUES, case.lines)
+    assert series.place(5) == f"data.csv:{case.lines[5]}:2"
+    origin = series.origin
+    assert (origin.guesses, origin.notes, tuple(map(str, origin.changes))) == (case.guesses, case.notes, case.changes)
+    strict = timeglass(*command, "--strict")
+    assert (strict.returncode, case.strict in strict.stderr) == (2 if case.strict else 0, True)

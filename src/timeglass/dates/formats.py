@@ -95,7 +95,9 @@ def _from_numbers(form: DateFormat, column: TextColumn) -> Dates:
     bad = next((shape for shape in shapes.counts if not pattern.fullmatch(shape)), None)
     if bad is not None:
         expected = "a whole number of at most 18 digits" if whole else "a day's number such as 44197"
-        raise column.refusal(shapes.first(bad), f"expected {expected}; correct it in the file, or cut the row")
+        raise column.refusal(
+            shapes.first(bad), f"expected {expected}; correct it in the file, or number the rows with --time none"
+        )
     if form.name == "number":
         return np.array([int(text) for text in column.texts], np.int64)
     if form.name == "excel":

@@ -133,6 +133,10 @@ def _of_numbers(column: TextColumn, shapes: Shapes) -> DateFormat:
     signed = {shape for shape in like if shape[0] in "+-"}
     if like - signed == {"0000"} and (low >= 1000 and high < 3000) | (signed <= {"+0000", "-0000"} and bool(signed)):
         return DateFormat("yyyy", f"all lie from {low} to {high}" if not signed else "all have four digits")
+    if main == "0000" and shapes.counts[main] >= max(2, 0.9 * len(column) - 1):  # one that is none of them is a fault
+        years = np.concatenate([shapes.number(rows, 0, 4) for shape, rows in shapes if shape == main])
+        if years.min() >= 1000 and years.max() < 3000:
+            return DateFormat("yyyy", f"nearly all lie from {years.min()} to {years.max()}")
     for name in ("yyyymmdd", "yyyymm"):
         if like == {"0" * len(name)} and all(_plausible(values, name)):
             return DateFormat(name, f"all {len(values):,} numbers make such dates")

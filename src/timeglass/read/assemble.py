@@ -117,7 +117,7 @@ def _rows_of(flat: Flat, place: int, table: Table, texts: list[dict[int, str]], 
     return Rows(
         flat.values[rows].copy(), None if flat.times is None else flat.times[rows].copy(),
         np.array(flat.lines[rows], np.int64), "" if single else flat.ids[place], (column + 1, table.names[column]),
-        texts[value],
+        table.time_column + 1 if table.time_column is not None else None, texts[value],
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from timeglass.dates.formats import DateFormat
 from timeglass.dates.guess import guess_format
 from timeglass.dates.text_column import TextColumn
 from timeglass.errors import DataError
-from timeglass.read.layout import Guess, Layout, Sample, find_layout
+from timeglass.read.layout import TIMES, Guess, Layout, Sample, find_layout
 from timeglass.read.numbers import NumberFormat
 from timeglass.read.options import ReadOptions
 from timeglass.read.rows import Record, records
@@ -20,7 +20,7 @@ from timeglass.read.separator import find_decimal, find_separator, looks_like_da
 from timeglass.read.text import Block
 from timeglass.words import counted, quoted, shown
 
-__all__ = ["CsvForm", "find_form", "kind_of_column"]
+__all__ = ["CsvForm", "find_form", "kind_of_column", "runs_on"]
 
 _SAMPLE = 1000  # rows that tell what a column holds
 _ROWS, _FEWER = 100_000, 10_000  # rows whose dates tell how dates are written; fewer in a large file
@@ -165,14 +165,25 @@ def kind_of_column(texts: Sequence[str]) -> str:
     """
     if not texts:
         return "blank"
-    if all(_WHOLE.fullmatch(text) for text in texts):
-        values = [int(text) for text in texts]
-        return "whole" if all(a < b for a, b in pairwise(values)) else "number"
+    whole = [int(text) for text in texts if _WHOLE.fullmatch(text)]
+    if len(whole) >= min(len(texts), max(2, 0.9 * len(texts) - 1)):
+        return "whole" if runs_on(whole) else "number"
     numbers = sum(looks_like_number(text) or bool(_GROUPED.fullmatch(text)) for text in texts)
     dates = sum(not looks_like_number(text) and looks_like_date(text) for text in texts)
     if dates * 2 > len(texts) and dates >= numbers:
         return "date"
     return "number" if numbers * 2 > len(texts) else "text"
+
+
+def runs_on(numbers: Sequence[float]) -> bool:
+    """Whether whole numbers are such as count rows: most steps are the same, forwards or backwards.
+
+    >>> runs_on([1990, 1991, 1993, 1994]), runs_on([4, 3, 3, 2, 1]), runs_on([5, 7, 5, 8])
+    (True, True, False)
+    """
+    steps = Counter(b - a for a, b in pairwise(numbers) if a != b)  # a number that comes twice is no step
+    often = max(steps.values(), default=0)
+    return 2 * often >= steps.total() and (often > 0 or len(numbers) == 1)
 
 
 def _decimal(columns: list[list[str]], layout: Layout, options: ReadOptions, source: str, guesses: list[Guess]) -> str:
@@ -210,7 +221,7 @@ def _dates(
                 Guess(str(found).partition(";")[0].replace("read as", "times are read as"), ("--date-format",))
             )
         return found, layout
-    if options.time is not None:
+    if options.time is not None or name.lower() in TIMES:
         raise DataError(
             f"{source}: column {quoted(name)} holds no times that can be read ({quoted(next(iter(texts), ''))}): "
             "say how they are written, --date-format dd.mm.yyyy, or --time none to number the rows"

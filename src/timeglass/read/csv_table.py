@@ -15,10 +15,10 @@ from timeglass.read.date_column import DateColumn
 from timeglass.read.faults import Fault, Faults
 from timeglass.read.gathered import Batch, Gathered, Ids, Lines, Missing, room_for
 from timeglass.read.options import ReadOptions
-from timeglass.read.rows import Rows, read_rows, records
+from timeglass.read.rows import Rows, footer_hint, read_rows, records
 from timeglass.read.table import Table, missing_fault
 from timeglass.read.text import Block, Text
-from timeglass.series.series import Change
+from timeglass.series.series import Change, as_text
 from timeglass.words import quoted
 
 __all__ = ["read_csv"]
@@ -46,7 +46,7 @@ class _Reader:
         form = self.form
         known = form.records if block is form.rows else None
         lines = records(block, form.separator, self.source) if known is None else known
-        rows = read_rows(lines, form.separator, form.width, self.source, faults)
+        rows = read_rows(lines, (form.separator, form.width), self.source, faults, last=block.last)
         codes = times = None
         if layout.id is not None:
             names = rows.column(layout.id)
@@ -73,8 +73,8 @@ class _Reader:
         for row, why in numbers.refused:
             where = f"{self.source}:{rows.lines[row]}:{column + 1}"
             message = f"{where}: column {quoted(name)} holds {quoted(texts[row])}: {why}"
-            if last and row == len(texts) - 1 and row:
-                message += "; if this last line is no record: --skip-footer 1"
+            if last:
+                message += footer_hint(len(texts) - row, len(texts))
             self.faults.add(Fault("value", message, rows.lines[row], column + 1))
         if self.options.missing is None and len(self.form.layout.values) == 1:
             for row in numbers.missing:
@@ -85,7 +85,7 @@ class _Reader:
                 f"{float(numbers.values[row])!r}"
             )
         for row, why in numbers.changed:
-            new = repr(float(numbers.values[row]))
+            new = as_text(numbers.values[row])
             self.changes.append(Change(rows.lines[row], name, "", texts[row], new, why))
         return numbers.values, [Missing(row, place, texts[row]) for row in numbers.missing]
 

@@ -13,6 +13,8 @@ from timeglass.dates.formats import DateFormat
 from timeglass.dates.text_column import TextColumn
 from timeglass.errors import DataError
 from timeglass.read.faults import Fault, Faults
+from timeglass.read.rows import footer_hint
+from timeglass.read.separator import looks_like_date, looks_like_number
 
 __all__ = ["BAD_TIME", "DateColumn"]
 
@@ -68,13 +70,12 @@ class DateColumn:
         return found
 
     def _with_footer(self, error: DataError, column: TextColumn, *, last: bool) -> DataError:
-        """The error; where it is about one of the last three lines of a file, what else that line may be."""
+        """The error; where it is about a text at the end of a file that is nothing like a date, what else it may be."""
         message, end = str(error), len(column)
-        for row in range(max(0, end - 3), end) if last and end > 1 else ():
-            if message.startswith(f"{self._source}:{column.lines[row]}:"):
-                count = end - row
-                what = "this last line is" if count == 1 else f"these last {count} lines are"
-                return DataError(f"{message}; if {what} no record: --skip-footer {count}")
+        for row in range(max(0, end - 3), end) if last else ():
+            here = message.startswith(f"{self._source}:{column.lines[row]}:")
+            if here and not looks_like_date(column.texts[row]) and not looks_like_number(column.texts[row]):
+                return DataError(message + footer_hint(end - row, end))
         return error
 
     def _parsed(self, column: TextColumn) -> NDArray[np.int64]:

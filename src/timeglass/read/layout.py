@@ -10,9 +10,9 @@ from timeglass.errors import DataError
 from timeglass.read.options import Column, ReadOptions
 from timeglass.words import counted, quoted, shown
 
-__all__ = ["Guess", "Layout", "Sample", "find_layout"]
+__all__ = ["TIMES", "Guess", "Layout", "Sample", "find_layout"]
 
-_TIMES = ("ds", "date", "datetime", "time", "timestamp", "month", "year", "day", "week", "quarter", "period", "t")
+TIMES = ("ds", "date", "datetime", "time", "timestamp", "month", "year", "day", "week", "quarter", "period", "t")
 _IDS = ("unique_id", "series_id", "item_id", "id", "series")
 _VALUES = ("y", "value", "target")
 
@@ -30,7 +30,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a column holds, by its first rows. `kind` is number, date, whole (rising whole numbers), text or blank."""
+    """What a column holds, by its first rows. `kind` is number, date, whole (numbers that count), text or blank."""
 
     name: str
     kind: str
@@ -76,7 +76,8 @@ def _chosen(given: Column, names: Sequence[str], option: str, source: str) -> in
     if text.isascii() and text.isdigit():
         if 1 <= int(text[:9]) <= len(names):
             return int(text) - 1
-        raise DataError(f"{source}: --{option} {shown(text)}: the table has {counted(len(names), 'column')}: {listed}")
+        expected = f"the {option} column is expected to be number {shown(text)} (--{option}), but"
+        raise DataError(f"{source}: {expected} the table has {counted(len(names), 'column')}, {listed}")
     near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
     near = near or [name for name in names if name.lower() == text.lower()]
     hint = f"; the closest is {quoted(near[0])}" if near else ""
@@ -121,7 +122,7 @@ def _find_time(
         return chosen
     free = [i for i in range(len(samples)) if i not in (id_, *_values_places(samples, options))]
     dates = [i for i in free if samples[i].kind == "date"]
-    named = [i for i in _named(samples, _TIMES, ("date", "number", "whole", "text", "blank")) if i in free]
+    named = [i for i in _named(samples, TIMES, ("date", "number", "whole", "text", "blank")) if i in free]
     found = [i for i in named if samples[i].kind == "date"] or dates or named
     if len(dates) > 1 and len([i for i in named if i in dates]) != 1:
         listed = ", ".join(quoted(samples[i].name) for i in dates[:6])

@@ -18,7 +18,7 @@ from timeglass.read.table import missing_fault
 from timeglass.series.dates import date_label
 from timeglass.series.filling import fill_linear, fill_seasonal
 from timeglass.series.resampling import resample
-from timeglass.series.series import Change
+from timeglass.series.series import Change, as_text
 from timeglass.types import Array
 from timeglass.words import counted, quoted
 
@@ -35,7 +35,8 @@ class Rows:
     dates: Dates | None  # (rows,)
     lines: NDArray[np.int64]  # (rows,), 0 for a row that was filled in
     name: str  # of the series, "" where there is one
-    column: tuple[int, str]  # its place from 1, its name
+    column: tuple[int, str]  # of the values: its place from 1, its name
+    time_column: int | None = None  # its place from 1
     texts: dict[int, str] = field(default_factory=dict)
 
     def keep(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> None:
@@ -76,22 +77,23 @@ class Mender:
     def _label(self, date: np.datetime64 | np.int64) -> str:
         return date_label(date, self.date_format)
 
+    def _place(self, line: int | None) -> str:
+        return f"{self.source}:{line}" if line else self.source
+
     def _of(self, rows: Rows) -> str:
         return f"series {quoted(rows.name)}: " if rows.name else ""
 
     def _fault(self, kind: str, rows: Rows, message: str, row: int | None = None) -> None:
         line = int(rows.lines[row]) if row is not None else None
-        place = f"{self.source}:{line}" if line else self.source
-        self.faults.add(
-            Fault(kind, f"{place}: {self._of(rows)}{message}", line, rows.column[0] if row is not None else None)
-        )
+        column = rows.time_column if line and kind != "missing" else None
+        place = f"{self._place(line)}{f':{column}' if column else ''}"
+        self.faults.add(Fault(kind, f"{place}: {self._of(rows)}{message}", line, column))
 
     def _note(self, rows: Rows, kind: str, message: str, row: int) -> None:
         """What is mended without being asked, or as asked: said, and a finding of a check."""
         self.notes.append(f"{self._of(rows)}{message}")
         line = int(rows.lines[row]) or None
-        place = f"{self.source}:{line}" if line else self.source
-        self.faults.add(Fault(kind, f"{place}: {self._of(rows)}{message}", line, rows.column[0], stops=False))
+        self.faults.add(Fault(kind, f"{self._place(line)}: {self._of(rows)}{message}", line, stops=False))
 
     def _change(self, rows: Rows, row: int | None, old: str, new: str, why: str, date: str = "") -> None:
         line = int(rows.lines[row]) or None if row is not None else None
@@ -159,16 +161,28 @@ class Mender:
             if same[group].all():
                 for place in places[1:]:
                     self._change(
-                        rows, place, _text(rows.values[place]), "", f"the same as in {self.unit} {rows.lines[first]}"
+                        rows, place, as_text(rows.values[place]), "", f"the same as in {self.unit} {rows.lines[first]}"
                     )
                 continue
-            new = _combined(values[~np.isnan(values)], how)
-            for place in places if self.options.duplicates else ():  # else it is a fault, and said
-                self._change(
-                    rows, place, _text(rows.values[place]), _text(new), f"{how} of {len(places)} rows of this date"
-                )
-            rows.values[first] = new
+            self._merge_different(rows, places, values, how)
         rows.keep(keep)
+
+    def _merge_different(self, rows: Rows, places: list[int], values: Array, how: str) -> None:
+        """Puts what comes of several values of one date in the place of the first."""
+        known = [place for place, value in zip(places, values, strict=True) if not np.isnan(value)]
+        new = _combined(rows.values[known], how)
+        used = {"first": known[0], "last": known[-1]}.get(how)
+        why = f"{how} of {len(places)} rows of this date"
+        for place in places if self.options.duplicates else ():  # else it is a fault, and said
+            if used is None:
+                self._change(rows, place, as_text(rows.values[place]), as_text(new), why)
+            elif place != used:
+                self._change(
+                    rows, place, as_text(rows.values[place]), "", f"the {why} is in {self.unit} {rows.lines[used]}"
+                )
+        rows.values[places[0]] = new
+        if used is not None:
+            rows.lines[places[0]] = rows.lines[used]
 
     # ---- frequency
 
@@ -194,7 +208,7 @@ class Mender:
                     rows.column[1],
                     date,
                     old,
-                    _text(found.values[bin_]),
+                    as_text(found.values[bin_]),
                     f"{how} of each {found.frequency.unit}",
                 )
             )
@@ -269,7 +283,9 @@ class Mender:
         where = f"the first other step is between {self.unit}s {rows.lines[bad]} and {rows.lines[bad + 1]}"
         why = f"{why}: " if why and len(counts) < 2 else ""
         what = f"{usual}{why}the dates are not evenly spaced (steps: {shown}{more}; {where})"
-        remedy = "choose --resample day, month or the like, or --freq none to take the rows as they follow each other"
+        remedy = "choose --freq none to take the rows as they follow each other"
+        if rows.dates.dtype.kind == "M":
+            remedy = f"choose --resample day, month or the like, or {remedy.removeprefix('choose ')}"
         self._fault("steps", rows, f"{what}: {remedy}", bad + 1)
 
     def _insert(self, rows: Rows, frequency: Frequency) -> None:
@@ -329,11 +345,7 @@ class Mender:
         for row in np.flatnonzero(bad).tolist():
             line = int(rows.lines[row])
             old = rows.texts.get(line, "") if line else "no row"
-            self._change(rows, row, old, _text(rows.values[row]), f"filled in, {self.options.missing}")
-
-
-def _text(value: float) -> str:
-    return "" if np.isnan(value) else repr(float(value))
+            self._change(rows, row, old, as_text(rows.values[row]), f"filled in, {self.options.missing}")
 
 
 def _combined(values: Array, how: str) -> float:

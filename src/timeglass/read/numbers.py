@@ -104,7 +104,7 @@ class NumberFormat:
     def _without_unit(self, text: str) -> str | None:
         changed = text.replace(",", ".") if self.decimal == "," and "." not in text else text
         match = _UNIT.fullmatch(changed)
-        return match[2] if match and (match[1] or match[3]) else None
+        return match[2] if match and (match[1] or match[3]) and math.isfinite(float(match[2])) else None
 
     def _check_held(self, found: Numbers, texts: Sequence[str]) -> None:
         values = found.values

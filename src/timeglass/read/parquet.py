@@ -12,7 +12,7 @@ from timeglass.read.options import ReadOptions
 from timeglass.read.stream import Opened
 from timeglass.read.table import Table
 from timeglass.read.typed_table import read_typed
-from timeglass.words import shown
+from timeglass.words import printable
 
 __all__ = ["read_columns"]
 
@@ -35,9 +35,9 @@ def read_columns(
     except (DataError, MemoryError):
         raise
     except (pa.ArrowException, OSError, UnicodeError) as error:
-        reason = shown(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        reason = printable((str(error) or type(error).__name__).splitlines()[0][:90])
         raise DataError(
-            f"{opened.name} cannot be read as {opened.kind}: {reason}: the file is damaged, or not whole"
+            f"{opened.name} cannot be read as {opened.kind}: {reason}: the file is damaged or not whole, get it again"
         ) from None
 
 

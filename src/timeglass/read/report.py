@@ -139,12 +139,12 @@ def check(
 ) -> Report:  # fmt: skip
     """All that stops a reader of `source`, and outliers, breaks and repetitions of what can be read.
 
-    `on_progress` is told the share of the series that have been looked at, `tell` what a large file takes. A `DataError`
+    `on_progress` is told the share of the series that have been looked at, `tell` what a large file takes. `DataError`
     where it is no table at all.
 
     >>> report = check({"ds": ["2020-01", "2020-02", "2020-04"], "y": [1.0, 2.0, 3.0]})
     >>> report.faults[0].message[:46], report.clean
-    ('dict:3: gap 2020-03 (1 row) between rows 2 and', False)
+    ('dict:3:1: gap 2020-03 (1 row) between rows 2 a', False)
     """
     panel, faults = gather(source, options or ReadOptions(), private=private, tell=tell)
     odds: list[Odd] = []

@@ -10,7 +10,7 @@ from timeglass.read.faults import Fault, Faults
 from timeglass.read.text import Block
 from timeglass.words import counted, quoted
 
-__all__ = ["Record", "Rows", "read_rows", "records"]
+__all__ = ["Record", "Rows", "footer_hint", "read_rows", "records"]
 
 csv.field_size_limit(2**31 - 1)  # a line has its limit already
 
@@ -29,16 +29,36 @@ class Rows:
         return [row[position].strip() for row in self.fields]
 
 
-def read_rows(found: Iterable[Record], separator: str, width: int, source: str, faults: Faults) -> Rows:
-    """All records that are not blank, each of `width` fields; other widths are faults."""
-    fields, lines = [], []
+def read_rows(
+    found: Iterable[Record], form: tuple[str, int], source: str, faults: Faults, *, last: bool = False
+) -> Rows:
+    """All records that are not blank, of `form` (separator, number of fields); other numbers are faults.
+
+    `last` where the file ends with them: what stands there may be no record at all.
+    """
+    separator, width = form
+    fields, lines, wrong, filled = [], [], [], 0
     for line, row in found:
+        filled += 1
         if len(row) == width and (width > 1 or row[0].strip()):
             fields.append(row)
             lines.append(line)
         elif len(row) > 1 or row[0].strip():
-            faults.add(Fault("fields", _other_width(row, separator, width, f"{source}:{line}"), line))
+            wrong.append((filled, line, row))
+        else:
+            filled -= 1
+    for place, line, row in wrong:
+        message = _other_width(row, separator, width, f"{source}:{line}")
+        faults.add(Fault("fields", message + (footer_hint(filled - place + 1, filled) if last else ""), line))
     return Rows(fields, lines)
+
+
+def footer_hint(count: int, rows: int) -> str:
+    """What the last `count` of so many rows may be instead, where that is likely."""
+    if count > 3 or rows < 2 * count + 1:
+        return ""
+    what = "this last line is" if count == 1 else f"these last {count} lines are"
+    return f"; if {what} no record: --skip-footer {count}"
 
 
 def _other_width(row: list[str], separator: str, width: int, place: str) -> str:

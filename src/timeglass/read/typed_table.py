@@ -14,11 +14,11 @@ from timeglass.dates.guess import guess_format
 from timeglass.dates.text_column import TextColumn
 from timeglass.errors import DataError
 from timeglass.read.cells import BOOLEANS, Cells
-from timeglass.read.csv_form import kind_of_column
+from timeglass.read.csv_form import kind_of_column, runs_on
 from timeglass.read.date_column import BAD_TIME, DateColumn
 from timeglass.read.faults import Fault, Faults
 from timeglass.read.gathered import Batch, Gathered, Ids, Missing, room_for
-from timeglass.read.layout import Guess, Layout, Sample, find_layout
+from timeglass.read.layout import TIMES, Guess, Layout, Sample, find_layout
 from timeglass.read.numbers import NumberFormat
 from timeglass.read.options import ReadOptions
 from timeglass.read.table import Table, missing_fault
@@ -66,7 +66,7 @@ class _Reader:
                 words = str(form).partition(";")[0].replace("read as", "times are read as")
                 self.guesses.append(Guess(words, ("--date-format",)))
             self.dates, self.form = DateColumn(form, self.source, cells.name, self.time + 1), form.name
-        elif self.options.time is not None:
+        elif self.options.time is not None or cells.name.lower() in TIMES:
             raise DataError(
                 f"{self.source}: column {quoted(cells.name)} holds no times that can be read: say how they are "
                 "written, --date-format dd.mm.yyyy, or --time none to number the rows"
@@ -253,7 +253,7 @@ def _kind(cells: Cells, options: ReadOptions) -> str:
         some = cells.numbers[:_SAMPLE]
         if not len(some):
             return "number"
-        return "whole" if cells.whole and not np.isnan(some).any() and (np.diff(some) > 0).all() else "number"
+        return "whole" if cells.whole and not np.isnan(some).any() and runs_on(some.tolist()) else "number"
     return kind_of_column([text for text in cells.texts(_SAMPLE) if text not in options.missing_words])
 
 

@@ -11,7 +11,7 @@ import zlib
 from typing import IO, Any
 
 from timeglass.errors import DataError, EngineError
-from timeglass.words import shown
+from timeglass.words import printable, shown
 
 __all__ = ["PEEK", "kind_of", "refuse_kind", "unpacked"]
 
@@ -65,6 +65,11 @@ def _raw_link(source: str) -> str:
     return "use the link to the raw file"
 
 
+def _damaged(source: str, error: Exception) -> DataError:
+    reason = printable(str(error)[:90])
+    return DataError(f"{source} cannot be unpacked: {reason}: the file is damaged, get it again")
+
+
 class _Counting(io.RawIOBase):
     """Unpacked bytes, counted against the packed ones."""
 
@@ -81,7 +86,7 @@ class _Counting(io.RawIOBase):
                 ValueError) as error:  # fmt: skip
             if isinstance(error, DataError):
                 raise
-            raise DataError(f"{self._source} cannot be unpacked: {shown(str(error))}: the file is damaged") from None
+            raise _damaged(self._source, error) from None
         self._out += len(part)
         packed = max(1, self._packed())
         if self._out > _MOST_BYTES or (self._out > _RATIO_FROM and self._out > _MOST_RATIO * packed):
@@ -120,7 +125,7 @@ def _from_zip(file: IO[bytes], source: str) -> IO[bytes]:
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise DataError(f"{source} cannot be unpacked: {shown(str(error))}: the archive is damaged") from None
+        raise _damaged(source, error) from None
     members = [member for member in archive.infolist() if not member.is_dir() and "__MACOSX" not in member.filename]
     if any(member.filename in ("[Content_Types].xml", "mimetype") for member in members):
         raise DataError(f"{source} is a workbook (Excel or LibreOffice), not CSV: save the sheet as CSV first")
@@ -136,5 +141,5 @@ def _from_zip(file: IO[bytes], source: str) -> IO[bytes]:
     try:
         inner = archive.open(member)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{source} cannot be unpacked: {shown(str(error))}: the archive is damaged") from None
+        raise _damaged(source, error) from None
     return io.BufferedReader(_Counting(inner, lambda: member.compress_size, source), 2**20)

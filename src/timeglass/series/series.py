@@ -16,7 +16,7 @@ from timeglass.series.dates import date_label
 from timeglass.types import Array
 from timeglass.words import quoted
 
-__all__ = ["Change", "Origin", "Series", "WindowRows"]
+__all__ = ["Change", "Origin", "Series", "WindowRows", "as_text"]
 
 
 class WindowRows(Protocol):
@@ -29,6 +29,15 @@ class WindowRows(Protocol):
     @property
     def target_rows(self) -> NDArray[np.int64]:
         """(N, K)."""
+
+
+def as_text(value: float) -> str:
+    """The shortest decimal number that gives the value again; "" for none.
+
+    >>> as_text(5.0), as_text(0.1), as_text(float("nan"))
+    ('5', '0.1', '')
+    """
+    return "" if np.isnan(value) else repr(float(value)).removesuffix(".0")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from timeglass.read.faults import Faults
 from timeglass.read.gathered import Missing
 from timeglass.read.grouping import Flat, flatten
 from timeglass.read.layout import Guess
-from timeglass.read.mend import Mender, Rows
+from timeglass.read.log import Log, Rows
+from timeglass.read.mend import mend
 from timeglass.read.options import ReadOptions
 from timeglass.read.regular import common_frequency, faulty_series
 from timeglass.read.table import Table
@@ -41,17 +42,17 @@ def assemble(
     if faults.gather and flat.times is not None:
         flat = _without_bad_times(flat)
     frequency = common_frequency(flat, options.frequency)
-    mender = Mender(table.source, options, faults, table.date_format)
-    mender.unit = table.unit
-    mender.wide = table.ids is None and len(table.value_columns) > 1
-    frequency = _mend_all(flat, frequency, mender, table, missing)
+    log = Log(table.source, options, faults, table.date_format)
+    log.unit = table.unit
+    log.wide = table.ids is None and len(table.value_columns) > 1
+    frequency = _mend_all(flat, frequency, log, table, missing)
     flat = _without_empty(flat)
     if not len(flat.ids) and not faults.gather:
         raise DataError(f"{table.source}: no row is left: all values are missing")
     guesses = [*table.guesses, *_frequency_guess(frequency, options, flat)]
     origin = Origin(
         table.source, sha256, fetched, tuple(map(str, guesses)),
-        (*table.notes, *mender.notes, *_far_values(flat, table.unit)), (*table.changes, *mender.changes),
+        (*table.notes, *log.notes, *_far_values(flat, table.unit)), (*table.changes, *log.changes),
     )  # fmt: skip
     return Panel(
         flat.ids, flat.values, flat.times, flat.offsets, flat.lines, flat.columns, origin, frequency, table.zone,
@@ -81,11 +82,11 @@ def _without_bad_times(flat: Flat) -> Flat:
 
 
 def _mend_all(
-    flat: Flat, frequency: Frequency | Irregular | None, mender: Mender, table: Table,
+    flat: Flat, frequency: Frequency | Irregular | None, log: Log, table: Table,
     missing: dict[tuple[int, int], str],
 ) -> Frequency | None:  # fmt: skip
     """Mends the series that need it, in place of the old ones."""
-    if isinstance(frequency, Irregular) or mender.options.resampling is not None:
+    if isinstance(frequency, Irregular) or log.options.resampling is not None:
         bad: NDArray[np.int64] = np.arange(len(flat.ids))
     else:
         bad = faulty_series(flat, frequency)
@@ -94,7 +95,7 @@ def _mend_all(
     mended: dict[int, Rows] = {}
     for place in bad.tolist():
         rows = _rows_of(flat, place, table, texts, single=len(flat.ids) == 1)
-        found = mender.mend(rows, frequency) or found
+        found = mend(rows, log, frequency) or found
         mended[place] = rows
     if mended:
         _replace(flat, mended)

@@ -1,0 +1,79 @@
+"""One series' rows on their way into order, and the words for what is wrong with them or is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.dates.calendar import Dates
+from timeglass.read.faults import Fault, Faults
+from timeglass.read.options import ReadOptions
+from timeglass.series.dates import date_label
+from timeglass.series.series import Change
+from timeglass.types import Array
+from timeglass.words import quoted
+
+__all__ = ["Log", "Rows"]
+
+
+@dataclass
+class Rows:
+    """One series' rows. A missing value is NaN; `texts` has what stands there, by line."""
+
+    values: Array  # (rows,)
+    dates: Dates | None  # (rows,)
+    lines: NDArray[np.int64]  # (rows,), 0 for a row that was filled in
+    name: str  # of the series, "" where there is one
+    column: tuple[int, str]  # of the values: its place from 1, its name
+    time_column: int | None = None  # its place from 1
+    texts: dict[int, str] = field(default_factory=dict)
+
+    def keep(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> None:
+        self.values, self.lines = self.values[rows], self.lines[rows]
+        if self.dates is not None:
+            self.dates = self.dates[rows]
+
+
+@dataclass
+class Log:
+    """What is said about the series of one table; `changes` and `notes` are what was done."""
+
+    source: str
+    options: ReadOptions
+    faults: Faults
+    date_format: str | None = None
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unit: str = "line"  # by which rows are counted
+    wide: bool = False  # series of one table side by side may begin late and end early
+
+    def label(self, date: np.datetime64 | np.int64) -> str:
+        return date_label(date, self.date_format)
+
+    def _place(self, line: int | None) -> str:
+        return f"{self.source}:{line}" if line else self.source
+
+    def _of(self, rows: Rows) -> str:
+        return f"series {quoted(rows.name)}: " if rows.name else ""
+
+    def fault(self, kind: str, rows: Rows, message: str, row: int | None = None) -> None:
+        line = int(rows.lines[row]) if row is not None else None
+        column = rows.time_column if line and kind != "missing" else None
+        place = f"{self._place(line)}{f':{column}' if column else ''}"
+        self.faults.add(Fault(kind, f"{place}: {self._of(rows)}{message}", line, column))
+
+    def note(self, rows: Rows, kind: str, message: str, row: int) -> None:
+        """What is mended without being asked, or as asked: said, and a finding of a check."""
+        self.notes.append(f"{self._of(rows)}{message}")
+        line = int(rows.lines[row]) or None
+        self.faults.add(Fault(kind, f"{self._place(line)}: {self._of(rows)}{message}", line, stops=False))
+
+    def change(self, rows: Rows, row: int | None, old: str, new: str, why: str, date: str = "") -> None:
+        line = int(rows.lines[row]) or None if row is not None else None
+        if row is not None and rows.dates is not None:
+            date = self.label(rows.dates[row])
+        column = rows.name if rows.name and self.wide else rows.column[1]
+        why = f"{why} of series {quoted(rows.name)}" if rows.name and not self.wide else why
+        self.changes.append(Change(line, column, date, old, new, why))

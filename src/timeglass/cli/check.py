@@ -10,6 +10,7 @@ import click
 
 from timeglass.cli.reading import reading_options, say
 from timeglass.cli.series_path import dataset_options, series_path
+from timeglass.words import printable
 
 if TYPE_CHECKING:
     from timeglass.read.options import ReadOptions
@@ -41,9 +42,10 @@ def check(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
             on_progress=lambda share: bar.update(100 * share - bar.n),
         )  # fmt: skip
     if as_json:
-        click.echo(json.dumps(report.json(), ensure_ascii=False, allow_nan=False, indent=2))
+        text = json.dumps(report.json(), ensure_ascii=False, allow_nan=False, indent=2)
+        click.echo("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
     else:
         for line in report.lines():
-            click.echo(line)
+            click.echo(printable(line))
     if not report.clean:
         raise SystemExit(1)

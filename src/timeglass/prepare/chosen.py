@@ -10,6 +10,7 @@ from timeglass.errors import InputError, OptionError
 from timeglass.series.dates import date_label
 from timeglass.series.series import Series
 from timeglass.types import Array
+from timeglass.words import counted
 
 __all__ = ["ChosenWindow", "window_before"]
 
@@ -51,7 +52,12 @@ def window_before(series: Series, time_steps: int, when: str | None = None) -> C
 
 
 def _place(series: Series, first: int, last: int) -> str:
-    return f"{series.source}, lines {series.lines[first]} to {series.lines[last]}"
+    lines = series.lines[first : last + 1]
+    known = lines[lines > 0]
+    if len(known) == 0:
+        return f"{series.source}, rows that were filled in"
+    filled = f", and {counted(len(lines) - len(known), 'row')} filled in" if len(known) < len(lines) else ""
+    return f"{series.source}, lines {known.min()} to {known.max()}{filled}"
 
 
 def _after(series: Series) -> str:

@@ -21,6 +21,7 @@ from timeglass.read.mend import mend
 from timeglass.read.options import ReadOptions
 from timeglass.read.regular import common_frequency, faulty_series
 from timeglass.read.table import Table
+from timeglass.series.dates import date_label
 from timeglass.series.panel import Panel
 from timeglass.series.series import Origin
 from timeglass.types import Array
@@ -37,10 +38,11 @@ def assemble(
 ) -> Panel:
     """All series of a table. With `faults` that gather, those are left out of which nothing is left."""
     _check_rows(table)
+    _date_changes(table)
     missing = _missing_texts(table.gathered.missing)
     flat = flatten(table)
-    if faults.gather and flat.times is not None:
-        flat = _without_bad_times(flat)
+    if faults.gather:
+        flat = _without_bad_rows(flat)
     frequency = common_frequency(flat, options.frequency)
     log = Log(table.source, options, faults, table.date_format)
     log.unit = table.unit
@@ -65,20 +67,41 @@ def _check_rows(table: Table) -> None:
         raise DataError(f"{table.source} has a header ({', '.join(table.names)[:40]}) but no rows")
 
 
+def _date_changes(table: Table) -> None:
+    """Gives the changes that were made when their values were read the dates of their rows."""
+    if table.times is None or not table.changes:
+        return
+    lines = table.gathered.lines()
+    rows = np.searchsorted(np.asarray(lines), [change.line or 0 for change in table.changes])  # lines rise
+    for place, row in enumerate(rows.tolist()):
+        if table.times[row].view(np.int64) != BAD_TIME:
+            date = date_label(table.times[row], table.date_format)
+            table.changes[place] = dataclasses.replace(table.changes[place], date=date)
+
+
 def _missing_texts(cells: Sequence[Missing]) -> dict[tuple[int, int], str]:
     """By value column and row."""
     return {(cell.column, cell.row): cell.text for cell in cells}
 
 
-def _without_bad_times(flat: Flat) -> Flat:
-    """Without the rows whose time could not be read, which are faults by now."""
-    assert flat.times is not None
-    good = flat.times.view(np.int64) != BAD_TIME
+def _without_bad_rows(flat: Flat) -> Flat:
+    """Without rows whose time cannot be read, or without a name: faults by now. Their lines are kept."""
+    good = np.ones(len(flat.values), bool)
+    if flat.times is not None:
+        good &= flat.times.view(np.int64) != BAD_TIME
+    if "" in flat.ids and len(flat.columns) == 1:
+        place = flat.ids.index("")
+        good[flat.offsets[place] : flat.offsets[place + 1]] = False
     if good.all():
         return flat
+    lost: dict[int, list[int]] = {}
+    bad = np.flatnonzero(~good)
+    for row, place in zip(bad, np.searchsorted(flat.offsets, bad, side="right") - 1, strict=True):
+        lost.setdefault(int(place), []).append(int(flat.lines[row]))
     before = np.concatenate([[0], np.cumsum(good)])
     lines = np.asarray(flat.lines, np.int64)[good]
-    return Flat(flat.ids, flat.values[good], flat.times[good], lines, before[flat.offsets], flat.columns)
+    times = flat.times[good] if flat.times is not None else None
+    return Flat(flat.ids, flat.values[good], times, lines, before[flat.offsets], flat.columns, lost)
 
 
 def _mend_all(
@@ -118,7 +141,7 @@ def _rows_of(flat: Flat, place: int, table: Table, texts: list[dict[int, str]], 
     return Rows(
         flat.values[rows].copy(), None if flat.times is None else flat.times[rows].copy(),
         np.array(flat.lines[rows], np.int64), "" if single else flat.ids[place], (column + 1, table.names[column]),
-        table.time_column + 1 if table.time_column is not None else None, texts[value],
+        table.time_column + 1 if table.time_column is not None else None, texts[value], tuple(flat.lost.get(place, ())),
     )  # fmt: skip
 
 
@@ -190,7 +213,9 @@ def _far_values(flat: Flat, unit: str) -> list[str]:
         sizes = np.abs(flat.values[rows])
         known = sizes[sizes > 0]
         row = int(np.argmax(sizes))
-        middle = float(np.median(known))
+        middle = float(
+            np.partition(known, (len(known) - 1) // 2)[(len(known) - 1) // 2]
+        )  # the mean of two may overflow
         if sizes[row] / _FAR < middle or middle == 0:
             continue
         with np.errstate(over="ignore"):

@@ -104,7 +104,10 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
         rounded = [(i, str(v)) for i, v in enumerate(values) if v is not None and int(v) != int(numbers[i])]
         return Cells(name, numbers, whole=True, rounded=tuple(rounded))
     if all(hasattr(kind, "__float__") for kind in kinds):
-        return Cells(name, np.array([float(value) if value is not None else np.nan for value in values]))
+        numbers = np.array([float(value) if value is not None else np.nan for value in values])
+        far = np.flatnonzero(np.abs(numbers) >= _WHOLE).tolist()
+        lost = [(i, str(values[i])) for i in far if np.isfinite(numbers[i]) and int(values[i]) != int(numbers[i])]
+        return Cells(name, numbers, rounded=tuple(lost))
     try:
         times = np.array(values, dtype="datetime64[us]")
     except (TypeError, ValueError):
@@ -151,7 +154,9 @@ def cells_of_arrow(name: str, array: Any) -> Cells:
         return _booleans(name, array.cast(pa.int8()).cast(pa.float64()).to_numpy(zero_copy_only=False))
     if types.is_integer(kind):
         return _whole_numbers(name, _filled(array, str(kind), 0), _nulls(array))
-    if types.is_floating(kind) or types.is_decimal(kind):
+    if types.is_decimal(kind):
+        return _of_objects(name, array.to_pylist())  # pyarrow's own conversion is not the nearest double
+    if types.is_floating(kind):
         plain = array if kind == pa.float64() else array.cast(pa.float64())
         numbers = plain.to_numpy(zero_copy_only=False) if plain.null_count else primitive(plain, np.float64)
         return Cells(name, numbers)
@@ -201,7 +206,9 @@ def cells_of_series(series: Any) -> Cells:
                 name, [None if gone else value for value, gone in zip(series.to_list(), missing, strict=True)]
             )
         return _whole_numbers(name, np.asarray(series.to_numpy()))
-    if kind.is_float() or kind.is_decimal():
+    if kind.is_decimal():
+        return _of_objects(name, series.to_list())
+    if kind.is_float():
         return Cells(name, np.asarray(series.cast(nw.Float64).to_numpy(), np.float64))
     if kind == nw.Date or kind == nw.Datetime:
         zone = getattr(kind, "time_zone", None)

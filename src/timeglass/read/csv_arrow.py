@@ -53,9 +53,10 @@ class ArrowBlocks:
     def for_form(cls, form: CsvForm, ids: Ids, dates: DateColumn | None, source: str) -> ArrowBlocks | None:
         """None where pyarrow is not installed, the table is small, or it cannot read such a form."""
         layout = form.layout
-        twice = len({layout.id, layout.time, *layout.values}) < 2 + len(layout.values)
-        odd = form.numbers.thousands is not None or (twice and layout.id is not None and layout.id in layout.values)
-        if len(form.rows.content) < SMALLEST or odd or form.separator == " ":
+        thousands = form.numbers.thousands is not None
+        same = layout.id is not None and layout.id in layout.values
+        odd = thousands or same or bool(form.numbers.number_words) or form.separator == " "
+        if len(form.rows.content) < SMALLEST or odd:
             return None
         try:
             return cls(form, ids, dates, source)

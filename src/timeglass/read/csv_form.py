@@ -112,13 +112,13 @@ def _header(
             "such as Month,Value"
         )
     if len(first) == 1:
-        return row, [], Block(b"", line + 1, block.last)
+        return row, [], Block(b"", line + 1, block.left)
     after = first[1][0]
     content = block.content
     place = 0
     for _ in range(after - block.first_line):
         place = content.index(b"\n", place) + 1
-    return row, first[1:], Block(content[place:], after, block.last)
+    return row, first[1:], Block(content[place:], after, block.left)
 
 
 def _is_data(row: Sequence[str], others: Sequence[Sequence[str]]) -> bool:

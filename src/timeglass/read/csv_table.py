@@ -46,35 +46,33 @@ class _Reader:
         form = self.form
         known = form.records if block is form.rows else None
         lines = records(block, form.separator, self.source) if known is None else known
-        rows = read_rows(lines, (form.separator, form.width), self.source, faults, last=block.last)
+        rows = read_rows(lines, (form.separator, form.width), self.source, faults, left=block.left)
         codes = times = None
         if layout.id is not None:
             names = rows.column(layout.id)
             self._check_names(names, rows.lines, layout.id)
             codes = self.ids.codes(names)
         if layout.time is not None and self.dates is not None:
-            times = self.dates.read(rows.column(layout.time), rows.lines, faults, last=block.last)
+            times = self.dates.read(rows.column(layout.time), rows.lines, faults, left=block.left)
         values, missing = [], []
         for place, column in enumerate(layout.values):
-            found, blanks = self._numbers(rows, column, place, last=block.last)
+            found, blanks = self._numbers(rows, column, place, left=block.left)
             values.append(found)
             missing += blanks
         return Batch(_lines(rows), values, times, codes, missing)
 
     def _check_names(self, names: list[str], lines: list[int], column: int) -> None:
-        if "" in names:
-            line = lines[names.index("")]
+        for line in [line for name, line in zip(names, lines, strict=True) if not name] if "" in names else ():
             place = f"{self.source}:{line}:{column + 1}: column {quoted(self.form.name(column))}"
             self.faults.add(Fault("id", f"{place} is empty: which series is this row of?", line, column + 1))
 
-    def _numbers(self, rows: Rows, column: int, place: int, *, last: bool) -> tuple[np.ndarray, list[Missing]]:
+    def _numbers(self, rows: Rows, column: int, place: int, *, left: int | None) -> tuple[np.ndarray, list[Missing]]:
         texts, name = rows.column(column), self.form.name(column)
         numbers = self.form.numbers.read(texts)
         for row, why in numbers.refused:
             where = f"{self.source}:{rows.lines[row]}:{column + 1}"
             message = f"{where}: column {quoted(name)} holds {quoted(texts[row])}: {why}"
-            if last:
-                message += footer_hint(len(texts) - row, len(texts))
+            message += footer_hint(len(texts) - row, len(texts), left)
             self.faults.add(Fault("value", message, rows.lines[row], column + 1))
         if self.options.missing is None and len(self.form.layout.values) == 1:
             for row in numbers.missing:
@@ -113,6 +111,8 @@ def read_csv(
     first = next(blocks, None)
     if first is None or not first.content.strip():
         raise DataError(f"{source} has no text: expected a header and rows such as 1749-01,58.0")
+    while first.lines < 2 and (more := next(blocks, None)) is not None:  # a header, and then a record that goes on
+        first = Block(first.content + more.content, first.first_line, more.left)
     form = find_form(first, options, source, many=many)
     reader = _Reader(form, options, source, faults)
     gathered = _gathered(form, first, size, tell, source)

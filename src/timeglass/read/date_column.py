@@ -29,34 +29,51 @@ class DateColumn:
     def __init__(self, form: DateFormat, source: str, name: str, position: int) -> None:
         self.form, self._source, self._name, self._position = form, source, name, position
         self._known: dict[str, int] = {}
+        self._reasons: dict[str, str] = {}  # of texts that are no time
         self._unit: str | None = None  # Y, M, D, us; number
         self._offsets: list[tuple[int, int]] = []  # time in UTC, minutes east of it
         self._in_utc: bool | None = None
 
     def read(
-        self, texts: Sequence[str], lines: Sequence[int], faults: Faults, *, last: bool = False
+        self, texts: Sequence[str], lines: Sequence[int], faults: Faults, *, left: int | None = None
     ) -> NDArray[np.int64]:
-        """The time of each text (N,), whose lines are given; `last` where the file ends with them."""
+        """The time of each text (N,), whose lines are given; `left` as in a `Block`."""
         unique = dict.fromkeys(texts)
         new = [text for text in unique if text not in self._known]
-        if len(new) < len(unique) or len(unique) < len(texts):
-            if len(self._known) + len(new) > _MOST_KEPT:
-                self._known = {text: self._known[text] for text in unique if text in self._known}
-            if new:
-                first = {text: row for row, text in reversed(list(enumerate(texts)))}
-                places = [lines[first[text]] for text in new]
-                self._known.update(zip(new, self._times(new, places, faults, last=last).tolist(), strict=True))
-            return np.fromiter(map(self._known.__getitem__, texts), np.int64, len(texts))
-        return self._times(texts, lines, faults, last=last)
+        if len(new) == len(texts):
+            return self._times(texts, lines, faults, left=left)
+        if len(self._known) + len(new) > _MOST_KEPT:
+            self._known = {text: self._known[text] for text in unique if text in self._known}
+        if new:
+            first = {text: row for row, text in reversed(list(enumerate(texts)))}
+            places = [lines[first[text]] for text in new]
+            times = self._times(new, places, None if faults.gather else faults, left=left)
+            self._known.update(zip(new, times.tolist(), strict=True))
+        found = np.fromiter(map(self._known.__getitem__, texts), np.int64, len(texts))
+        if faults.gather:
+            self._report(found, texts, lines, faults)
+        return found
 
-    def _times(self, texts: Sequence[str], lines: Sequence[int], faults: Faults, *, last: bool) -> NDArray[np.int64]:
+    def _report(self, found: NDArray[np.int64], texts: Sequence[str], lines: Sequence[int], faults: Faults) -> None:
+        """A fault for each row whose text is no time."""
+        for row in np.flatnonzero(found == BAD_TIME).tolist():
+            message = f"{self._source}:{lines[row]}:{self._reasons[texts[row]]}"
+            faults.add(Fault("date", message, lines[row], self._position))
+
+    def _times(
+        self, texts: Sequence[str], lines: Sequence[int], faults: Faults | None, *, left: int | None
+    ) -> NDArray[np.int64]:
+        """The time of each text. What is none is an error or, where faults are gathered, BAD_TIME and a reason."""
         column = TextColumn(texts, lines, self._source, self._name, self._position)
         try:
             return self._parsed(column)
         except DataError as error:
-            if not faults.gather:
-                raise self._with_footer(error, column, last=last) from None
-        found, good = np.full(len(texts), BAD_TIME), next(iter(self._known), None)
+            if faults is not None and not faults.gather:
+                raise self._with_footer(error, column, left=left) from None
+        found, good = (
+            np.full(len(texts), BAD_TIME),
+            next((t for t, time in self._known.items() if time != BAD_TIME), None),
+        )
         for row, (text, line) in enumerate(zip(texts, lines, strict=True)):
             # With one that can be read before it, which a message may show.
             some = [text] if good is None else [good, text]
@@ -65,17 +82,19 @@ class DateColumn:
                 found[row] = self._parsed(beside)[-1]
                 good = good or text
             except DataError as error:
-                message = str(self._with_footer(error, column, last=last and row == len(texts) - 1))
-                faults.add(Fault("date", message, line, self._position))
+                message = str(self._with_footer(error, column, left=left if row == len(texts) - 1 else None))
+                self._reasons[text] = message.removeprefix(f"{self._source}:{line}:")
+        if faults is not None:
+            self._report(found, texts, lines, faults)
         return found
 
-    def _with_footer(self, error: DataError, column: TextColumn, *, last: bool) -> DataError:
+    def _with_footer(self, error: DataError, column: TextColumn, *, left: int | None) -> DataError:
         """The error; where it is about a text at the end of a file that is nothing like a date, what else it may be."""
         message, end = str(error), len(column)
-        for row in range(max(0, end - 3), end) if last else ():
+        for row in range(max(0, end - 3), end):
             here = message.startswith(f"{self._source}:{column.lines[row]}:")
             if here and not looks_like_date(column.texts[row]) and not looks_like_number(column.texts[row]):
-                return DataError(message + footer_hint(end - row, end))
+                return DataError(message + footer_hint(end - row, end, left))
         return error
 
     def _parsed(self, column: TextColumn) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from timeglass.errors import OptionError
 from timeglass.read.log import Log, Rows
 from timeglass.read.missing import leave_out
 from timeglass.series.resampling import resample
-from timeglass.series.series import Change, as_text
+from timeglass.series.series import as_text
 from timeglass.words import counted
 
 __all__ = ["fill_gaps", "resample_rows"]
@@ -35,7 +35,7 @@ def resample_rows(rows: Rows, log: Log) -> Frequency | None:
     for place in np.flatnonzero(filled).tolist():
         line, new = int(rows.lines[found.first_rows[place]]), as_text(found.values[place])
         old, why = counted(int(found.counts[place]), "row"), f"{how} of each {found.frequency.unit}"
-        log.changes.append(Change(line, rows.column[1], log.label(found.dates[place]), old, new, why))
+        log.change_of(rows, (line, log.label(found.dates[place])), old, new, why)
     rows.lines = rows.lines[found.first_rows[filled]]
     rows.values, rows.dates = found.values[filled], found.dates[filled]
     return found.frequency
@@ -74,7 +74,8 @@ def _refuse_gaps(rows: Rows, log: Log, found: list[Gap]) -> None:
     nights = {change.row: str(change) for change in clock_changes(rows.dates) if change.kind == "missing"}
     for gap in found:
         line, end = int(rows.lines[gap.row]), int(rows.lines[gap.row + 1])
-        if log.faults.any_between(line, end):
+        low, high = min(line, end), max(line, end)
+        if log.faults.any_between(low, high) or any(low < lost < high for lost in rows.lost):
             continue  # the row is there, but its date cannot be read
         what = log.label(gap.first) + (f"..{log.label(gap.last)}" if gap.count > 1 else "")
         between = f"({counted(gap.count, 'row')}) between {log.unit}s {line} and {end}"

@@ -9,7 +9,7 @@ from timeglass.errors import DataError
 
 __all__ = ["Fault", "Faults"]
 
-_NO_ROW = ("fields", "date")
+_NO_ROW = ("fields", "id")
 _MOST = 10_000  # that are kept; what is more is counted
 
 
@@ -31,11 +31,17 @@ class Faults:
     gather: bool = False
     found: list[Fault] = field(default_factory=list)
     count: int = 0
+    stopping: int = 0  # of them
+    _places: set[tuple[int | None, int | None]] = field(default_factory=set)
     _lines: list[int] = field(default_factory=list)
     _sorted_of: int = 0
 
+    def has(self, line: int, column: int) -> bool:
+        """Whether something that stops a reader was found in this cell."""
+        return (line, column) in self._places
+
     def any_between(self, line: int, end: int) -> bool:
-        """Whether a line after `line` and before `end` is no row: it has other fields, or its date cannot be read."""
+        """Whether a line after `line` and before `end` is no row: it has other fields, or is of no series."""
         if self._sorted_of != len(self.found):
             self._lines = sorted(fault.line for fault in self.found if fault.line is not None and fault.kind in _NO_ROW)
             self._sorted_of = len(self.found)
@@ -46,5 +52,8 @@ class Faults:
         if not self.gather and fault.stops:
             raise DataError(fault.message)
         self.count += 1
+        self.stopping += fault.stops
+        if fault.stops:
+            self._places.add((fault.line, fault.column))
         if len(self.found) < _MOST:
             self.found.append(fault)

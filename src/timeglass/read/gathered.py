@@ -55,6 +55,9 @@ class Ids:
         return tuple(self._codes)
 
 
+_WORTH_TELLING = 2**25  # bytes
+
+
 def room_for(rows: int, widths: tuple[int, bool, bool], source: str, tell: Callable[[str], None] | None) -> bool:
     """Whether so many rows of `widths` (value columns, times, codes) go to a file: over half of the free memory.
 
@@ -62,7 +65,7 @@ def room_for(rows: int, widths: tuple[int, bool, bool], source: str, tell: Calla
     """
     each = 8 * widths[0] + 8 * widths[1] + 4 * widths[2]
     spill = 2 * rows * each > free_memory()
-    if tell is not None:
+    if tell is not None and (spill or rows * each > _WORTH_TELLING):
         where = "in a temporary file, since it is more than half of the free memory" if spill else "of memory"
         tell(f"{source}: about {rows:,} rows: {rows * each / 2**20:,.0f} MiB {where}")
     return spill

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ class Flat:
     lines: Lines  # (rows,)
     offsets: NDArray[np.int64]  # (S + 1,)
     columns: tuple[int, ...]  # from 1: (S,), or (1,) for all
+    lost: dict[int, list[int]] = field(default_factory=dict)  # by series: lines of rows whose time cannot be read
 
 
 def flatten(table: Table) -> Flat:

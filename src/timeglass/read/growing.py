@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+import weakref
 from typing import Any
 
 import numpy as np
@@ -45,10 +46,13 @@ class Growing:
     """
 
     def __init__(self, dtype: Any, *, capacity: int = 0, spill: bool = False) -> None:
-        self._dtype, self._length, self._file = np.dtype(dtype), 0, None
+        self._dtype, self._length = np.dtype(dtype), 0
+        self._file: int | None = None  # the handle of the temporary file
         self._capacity = max(capacity, _FIRST)
         if spill:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the array is let go of)
+            self._file, name = tempfile.mkstemp()
+            os.unlink(name)  # gone when nobody holds it any more
+            weakref.finalize(self, os.close, self._file)
             self._array = self._mapped()
         else:
             self._array = np.empty(self._capacity, self._dtype)
@@ -59,8 +63,8 @@ class Growing:
     def _mapped(self) -> NDArray[Any]:
         assert self._file is not None
         size = self._capacity * self._dtype.itemsize
-        os.truncate(self._file.fileno(), size)
-        return np.frombuffer(mmap.mmap(self._file.fileno(), size), self._dtype)
+        os.ftruncate(self._file, size)
+        return np.frombuffer(mmap.mmap(self._file, size), self._dtype)
 
     def extend(self, values: ArrayLike) -> None:
         """Puts these elements at the end."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from timeglass.dates.clock_changes import clock_changes
 from timeglass.dates.gaps import duplicates, order
+from timeglass.errors import DataError
 from timeglass.read.log import Log, Rows
 from timeglass.series.series import as_text
-from timeglass.types import Array
 from timeglass.words import counted
 
 __all__ = ["merge_duplicates", "sort_rows"]
@@ -26,6 +28,8 @@ def sort_rows(rows: Rows, log: Log) -> None:
     what = f"{log.label(rows.dates[row])} comes after {before}"
     if log.options.strict:
         log.fault("order", rows, f"{what}: sort the rows by date, or leave --strict out", row)
+        rows.keep(found.rows)
+        return
     how = "newest first, and were turned round" if found.reversed else ""
     how = how or f"out of order in {counted(found.moved, 'place')}, and were sorted"
     log.note(rows, "order", f"the rows stood {how} ({what})", row)
@@ -44,8 +48,7 @@ def merge_duplicates(rows: Rows, log: Log) -> None:
         repeated = {change.time: str(change) for change in clock_changes(rows.dates) if change.kind == "repeated"}
         for a, b in pairs[~same].tolist():
             log.fault("duplicate", rows, _twice(rows, log, a, b, repeated.get(rows.dates[a])), b)
-    elif log.options.strict and same.all():
-        a, b = pairs[0].tolist()
+    for a, b in pairs[same].tolist() if log.options.strict else ():
         log.fault("duplicate", rows, f"{_both(rows, log, a, b)}, the same value: keep one", b)
     _merge(rows, log, pairs, same)
 
@@ -70,37 +73,46 @@ def _merge(rows: Rows, log: Log, pairs: NDArray[np.int64], same: NDArray[np.bool
     for group in np.split(by_first, cuts):
         first = int(pairs[group[0], 0])
         places = [first, *pairs[group, 1].tolist()]
-        values = rows.values[places]
         keep[places[1:]] = False
         if same[group].all():
-            for place in places[1:]:
-                log.change(
-                    rows, place, as_text(rows.values[place]), "", f"the same as in {log.unit} {rows.lines[first]}"
-                )
+            for place in places[1:] if not log.options.strict else ():  # else it is a fault, and said
+                log.change(rows, place, log.old(rows, place), "", f"the same as in {log.unit} {rows.lines[first]}")
             continue
-        _merge_different(rows, log, places, values, how)
+        _merge_different(rows, log, places, how)
     rows.keep(keep)
 
 
-def _merge_different(rows: Rows, log: Log, places: list[int], values: Array, how: str) -> None:
+def _merge_different(rows: Rows, log: Log, places: list[int], how: str) -> None:
     """Puts what comes of several values of one date in the place of the first."""
-    known = [place for place, value in zip(places, values, strict=True) if not np.isnan(value)]
-    new = _combined(rows.values[known], how)
-    used = {"first": known[0], "last": known[-1]}.get(how)
+    known = [place for place in places if not np.isnan(rows.values[place])]
+    new, used = _combined(rows, log, known, how)
     why = f"{how} of {len(places)} rows of this date"
     for place in places if log.options.duplicates else ():  # else it is a fault, and said
+        old = log.old(rows, place)
         if used is None:
-            log.change(rows, place, as_text(rows.values[place]), as_text(new), why)
+            log.change(rows, place, old, as_text(new), why)
         elif place != used:
-            log.change(rows, place, as_text(rows.values[place]), "", f"the {why} is in {log.unit} {rows.lines[used]}")
+            log.change(rows, place, old, "", f"the {why} is in {log.unit} {rows.lines[used]}")
     rows.values[places[0]] = new
     if used is not None:
         rows.lines[places[0]] = rows.lines[used]
 
 
-def _combined(values: Array, how: str) -> float:
-    if len(values) == 0:
-        return float("nan")
-    if how in ("first", "last"):
-        return float(values[0 if how == "first" else -1])
-    return float(getattr(values, how)())
+def _combined(rows: Rows, log: Log, known: list[int], how: str) -> tuple[float, int | None]:
+    """What comes of the values in these rows, and in which of them it stands, if it does."""
+    values = [float(rows.values[place]) for place in known]
+    if how in ("mean", "sum"):
+        try:
+            total = math.fsum(values)
+        except OverflowError:
+            total = math.fsum(value / len(values) for value in values) * (len(values) if how == "sum" else 1)
+            return _checked(rows, log, known[0], total), None
+        return (total / len(values) if how == "mean" else total), None
+    place = {"first": 0, "last": -1, "min": int(np.argmin(values)), "max": int(np.argmax(values))}[how]
+    return values[place], known[place]
+
+
+def _checked(rows: Rows, log: Log, row: int, total: float) -> float:
+    if math.isinf(total):
+        raise DataError(f"{log.place(rows, row)}: the sum of the rows of this date is beyond a double: choose the mean")
+    return total

@@ -11,7 +11,7 @@ from timeglass.dates.calendar import Dates
 from timeglass.read.faults import Fault, Faults
 from timeglass.read.options import ReadOptions
 from timeglass.series.dates import date_label
-from timeglass.series.series import Change
+from timeglass.series.series import Change, as_text
 from timeglass.types import Array
 from timeglass.words import quoted
 
@@ -29,6 +29,7 @@ class Rows:
     column: tuple[int, str]  # of the values: its place from 1, its name
     time_column: int | None = None  # its place from 1
     texts: dict[int, str] = field(default_factory=dict)
+    lost: tuple[int, ...] = ()  # lines of rows of this series whose date cannot be read, in order
 
     def keep(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> None:
         self.values, self.lines = self.values[rows], self.lines[rows]
@@ -52,6 +53,14 @@ class Log:
     def label(self, date: np.datetime64 | np.int64) -> str:
         return date_label(date, self.date_format)
 
+    def place(self, rows: Rows, row: int) -> str:
+        """Where a row stands, and of which series it is."""
+        return f"{self._place(int(rows.lines[row]))}: {self._of(rows)}".removesuffix(": ")
+
+    def old(self, rows: Rows, row: int) -> str:
+        """What stands in a row: a number in its shortest form, or the word for none."""
+        return as_text(rows.values[row]) or rows.texts.get(int(rows.lines[row]), "")
+
     def _place(self, line: int | None) -> str:
         return f"{self.source}:{line}" if line else self.source
 
@@ -70,10 +79,16 @@ class Log:
         line = int(rows.lines[row]) or None
         self.faults.add(Fault(kind, f"{self._place(line)}: {self._of(rows)}{message}", line, stops=False))
 
-    def change(self, rows: Rows, row: int | None, old: str, new: str, why: str, date: str = "") -> None:
-        line = int(rows.lines[row]) or None if row is not None else None
-        if row is not None and rows.dates is not None:
-            date = self.label(rows.dates[row])
+    def change(self, rows: Rows, row: int, old: str, new: str, why: str) -> None:
+        """Lists a value that is not used as it stands, if that is not a fault already."""
+        line = int(rows.lines[row]) or None
+        if line is not None and self.faults.has(line, rows.column[0]):
+            return
+        date = self.label(rows.dates[row]) if rows.dates is not None else ""
+        self.change_of(rows, (line, date), old, new, why)
+
+    def change_of(self, rows: Rows, where: tuple[int | None, str], old: str, new: str, why: str) -> None:
+        """The same for a line and a date."""
         column = rows.name if rows.name and self.wide else rows.column[1]
-        why = f"{why} of series {quoted(rows.name)}" if rows.name and not self.wide else why
-        self.changes.append(Change(line, column, date, old, new, why))
+        of = f" of series {quoted(rows.name)}" if rows.name and not self.wide else ""
+        self.changes.append(Change(where[0], column, where[1], old, new, why + of))

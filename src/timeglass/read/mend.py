@@ -16,10 +16,11 @@ def mend(rows: Rows, log: Log, frequency: Frequency | Irregular | None) -> Frequ
     """Changes `rows` until each value is known and each date the next one; the frequency that they then have."""
     if rows.dates is not None:
         sort_rows(rows, log)
-        merge_duplicates(rows, log)
+        if log.options.resampling is None or log.options.duplicates is not None:
+            merge_duplicates(rows, log)
+    trim(rows, log)
     if log.options.resampling is not None:
         frequency = resample_rows(rows, log)
-    trim(rows, log)
     known = fill_gaps(rows, log, frequency) if rows.dates is not None and frequency is not None else None
     if log.options.missing in ("linear", "seasonal"):
         fill_missing(rows, log, known)

@@ -18,7 +18,8 @@ def leave_out(rows: Rows, log: Log, row: int) -> None:
     """A fault where nothing was asked for, else a change: the row is left out."""
     text = rows.texts.get(int(rows.lines[row]), "")
     if log.options.missing is None:
-        log.faults.add(missing_fault(log.source, int(rows.lines[row]), rows.column, text))
+        if not log.faults.has(int(rows.lines[row]), rows.column[0]):
+            log.faults.add(missing_fault(log.source, int(rows.lines[row]), rows.column, text))
     else:
         log.change(rows, row, text, "", "no value")
 
@@ -58,7 +59,9 @@ def fill_missing(rows: Rows, log: Log, frequency: Frequency | None) -> None:
         else:
             rows.values = fill_linear(known)
     except InputError as error:
-        log.fault("missing", rows, f"--missing {log.options.missing}: {error}", int(np.argmax(bad)))
+        ends = np.flatnonzero(~bad)
+        row = len(bad) - 1 if len(ends) and bad[-1] and not bad[0] else int(np.argmax(bad))
+        log.fault("missing", rows, f"--missing {log.options.missing}: {error}", row)
         return
     for row in np.flatnonzero(bad).tolist():
         line = int(rows.lines[row])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -50,8 +51,15 @@ class NumberFormat:
     booleans: bool = False
     strip_unit: bool = False
 
+    @functools.cached_property
+    def number_words(self) -> frozenset[str]:
+        """Numbers that stand for no value, such as -999."""
+        return frozenset(word for word in self.missing_words if _ONE.fullmatch(word.replace(",", ".")))
+
     def read(self, texts: Sequence[str]) -> Numbers:
         """Each text's number."""
+        if self.number_words and not self.number_words.isdisjoint(texts):
+            return self._read_each(texts)
         plain = texts if self.decimal == "." else None
         if plain is None and not any("." in text for text in texts):
             plain = [text.replace(",", ".") for text in texts]
@@ -70,6 +78,7 @@ class NumberFormat:
                 self._take(found, row, plain)
             elif self.booleans and text.lower() in _BOOLEANS:
                 found.values[row] = _BOOLEANS[text.lower()]
+                found.changed.append((row, "read as a number, as asked"))
             elif self.strip_unit and (without := self._without_unit(text)) is not None:
                 self._take(found, row, without)
                 found.changed.append((row, "read without its unit"))

@@ -108,9 +108,9 @@ class ReadOptions:
             raise OptionError(f"--separator {_shown(self.separator)}: expected one character such as , ; | or a tab")
         if self.separator is not None and not self.separator.isascii():
             raise OptionError(f"--separator {_shown(self.separator)}: expected one ASCII character")
-        if self.thousands is not None and self.thousands == (self.decimal or "."):
+        if self.thousands is not None and self.thousands == self.decimal:
             raise OptionError(
-                f"--thousands {self.thousands!r} with --decimal {self.decimal or '.'!r}: expected two different marks"
+                f"--thousands {self.thousands!r} with --decimal {self.decimal!r}: expected two different marks"
             )
 
     @property

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from timeglass.errors import DataError, EngineError
 from timeglass.read.cells import Cells, cells_of_arrow
@@ -49,19 +52,28 @@ def _parquet(file: Any) -> tuple[Iterator[Sequence[Cells]], int]:
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
     file.seek(0)
     table = pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True)
-    return map(_cells, table.iter_batches(batch_size=_ROWS)), table.metadata.num_rows
+    return chain(map(_cells, table.iter_batches(batch_size=_ROWS)), [_none_of(schema)]), table.metadata.num_rows
 
 
 def _arrow(file: Any) -> tuple[Iterator[Sequence[Cells]], int]:
     import pyarrow as pa
 
+    plain = pa.ipc.IpcReadOptions(use_threads=False)  # a thread that waits at the end would abort the process
     start = file.read(6)
     file.seek(0)
     if start == b"ARROW1":
-        reader = pa.ipc.open_file(file)
-        return (_cells(reader.get_batch(i)) for i in range(reader.num_record_batches)), 0
-    return map(_cells, pa.ipc.open_stream(file)), 0
+        reader = pa.ipc.open_file(file, options=plain)
+        parts = (_cells(reader.get_batch(i)) for i in range(reader.num_record_batches))
+        return chain(parts, [_none_of(reader.schema)]), 0
+    stream = pa.ipc.open_stream(file, options=plain)
+    return chain(map(_cells, stream), [_none_of(stream.schema)]), 0
+
+
+def _none_of(schema: Any) -> list[Cells]:
+    """No row of any column: so a file without rows has columns, too."""
+    return [Cells(str(name), np.empty(0)) for name in schema.names]
 
 
 def _cells(batch: Any) -> list[Cells]:
+    batch.validate(full=True)  # what does not fit together would end the process
     return [cells_of_arrow(str(name), column) for name, column in zip(batch.schema.names, batch.columns, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from os import PathLike, fspath
 from typing import Any
@@ -70,7 +71,8 @@ def gather(
     except InputError as error:
         if not faults.count:
             raise
-        faults.add(Fault("table", str(error)))
+        place = re.match(rf"{re.escape(str(source))}:([0-9]+):", str(error))
+        faults.add(Fault("table", str(error), int(place[1]) if place else None))
         return None, faults
 
 

@@ -39,6 +39,7 @@ class Report:
     panel: Panel | None
     faults: tuple[Fault, ...]
     fault_count: int  # more than are listed, where there are very many
+    stopping: int  # of them
     odds: tuple[Odd, ...]
 
     @property
@@ -54,12 +55,12 @@ class Report:
         yield from self._read_lines()
         stops = [fault for fault in self.faults if fault.stops]
         others = [fault.message for fault in self.faults if not fault.stops]
-        yield from _section("Stops the reading", [fault.message for fault in stops], self.fault_count - len(others))
-        yield from _section("Mended", others)
+        yield from _section("Stops the reading", [fault.message for fault in stops], self.stopping)
+        yield from _section("Mended", others, self.fault_count - self.stopping)
         yield from _section("Changed", [f"{self.source}: {change}" for change in self._changes])
         yield from _section("Looks odd, and is used as it stands", [str(odd) for odd in self.odds])
         yield ""
-        yield self._verdict(len(stops))
+        yield self._verdict()
 
     def _read_lines(self) -> Iterator[str]:
         panel = self.panel
@@ -79,13 +80,13 @@ class Report:
         first, last = panel[0].label(0), panel[0].label(len(panel[0]) - 1)
         return f", {first} to {last}" if len(panel) == 1 else f", the first from {first} to {last}"
 
-    def _verdict(self, stops: int) -> str:
+    def _verdict(self) -> str:
         if self.clean:
             return "Clean: nothing stops the reading, nothing looks odd."
-        stopping = self.fault_count - (len(self.faults) - stops)
+        mended = self.fault_count - self.stopping
         parts = [
-            f"{counted(stopping, 'finding')} would stop the reading" if stopping else "",
-            f"{len(self.faults) - stops:,} mended" if len(self.faults) > stops else "",
+            f"{counted(self.stopping, 'finding')} would stop the reading" if self.stopping else "",
+            f"{mended:,} mended" if mended else "",
             f"{len(self._changes):,} changed" if self._changes else "",
             f"{len(self.odds):,} odd" if self.odds else "",
         ]
@@ -155,7 +156,7 @@ def check(
                 on_progress((place + 1) / len(panel))
     name = panel.origin.name if panel is not None else str(source)
     by_line = sorted(faults.found, key=lambda fault: (fault.line or 0, fault.column or 0))
-    return Report(name, panel, tuple(by_line), faults.count, tuple(odds))
+    return Report(name, panel, tuple(by_line), faults.count, faults.stopping, tuple(odds))
 
 
 def _odds(series: Series, *, single: bool) -> Iterator[Odd]:

@@ -30,11 +30,11 @@ class Rows:
 
 
 def read_rows(
-    found: Iterable[Record], form: tuple[str, int], source: str, faults: Faults, *, last: bool = False
+    found: Iterable[Record], form: tuple[str, int], source: str, faults: Faults, *, left: int | None = None
 ) -> Rows:
     """All records that are not blank, of `form` (separator, number of fields); other numbers are faults.
 
-    `last` where the file ends with them: what stands there may be no record at all.
+    Where the file ends with them, `left` lines are left out after: what stands there may be no record at all.
     """
     separator, width = form
     fields, lines, wrong, filled = [], [], [], 0
@@ -49,16 +49,20 @@ def read_rows(
             filled -= 1
     for place, line, row in wrong:
         message = _other_width(row, separator, width, f"{source}:{line}")
-        faults.add(Fault("fields", message + (footer_hint(filled - place + 1, filled) if last else ""), line))
+        faults.add(Fault("fields", message + footer_hint(filled - place + 1, filled, left), line))
     return Rows(fields, lines)
 
 
-def footer_hint(count: int, rows: int) -> str:
-    """What the last `count` of so many rows may be instead, where that is likely."""
-    if count > 3 or rows < 2 * count + 1:
+def footer_hint(count: int, rows: int, left: int | None) -> str:
+    """What the last `count` of so many rows may be instead, where that is likely; after them `left` lines are left out.
+
+    >>> footer_hint(1, 40, 0)
+    '; if this last line is no record: --skip-footer 1'
+    """
+    if left is None or count > 3 or rows < 2 * count + 1:
         return ""
     what = "this last line is" if count == 1 else f"these last {count} lines are"
-    return f"; if {what} no record: --skip-footer {count}"
+    return f"; if {what} no record: --skip-footer {count + left}"
 
 
 def _other_width(row: list[str], separator: str, width: int, place: str) -> str:

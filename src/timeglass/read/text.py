@@ -33,7 +33,11 @@ class Block:
 
     content: bytes
     first_line: int  # the number of its first line in the file, from 1
-    last: bool = False  # whether it ends the file
+    left: int | None = None  # where it ends the file, how many lines after it are left out
+
+    @property
+    def last(self) -> bool:
+        return self.left is not None
 
     @functools.cached_property
     def lines(self) -> int:
@@ -65,7 +69,7 @@ class Text:
         waiting = None
         for block in self._checked():
             unended = not block.content.endswith(b"\n")  # the last line of a file
-            if waiting is not None and (unended or (self._footer and block.lines <= self._footer)):
+            if waiting is not None and (unended or self._may_be_footer(block)):
                 block = Block(waiting.content + block.content, waiting.first_line)
             elif waiting is not None:
                 yield waiting
@@ -73,16 +77,20 @@ class Text:
         if waiting is not None:
             yield self._without_footer(waiting)
 
+    def _may_be_footer(self, block: Block) -> bool:
+        """Whether the lines at the end that are to be left out may reach back over the whole of a block."""
+        return self._footer > 0 and block.content.strip(b"\n").count(b"\n") < self._footer
+
     def _without_footer(self, block: Block) -> Block:
         if not self._footer:
-            return Block(block.content, block.first_line, last=True)
+            return Block(block.content, block.first_line, 0)
         lines = block.content.rstrip(b"\n").split(b"\n")
         kept, left = lines[: -self._footer], lines[-self._footer :]
         shown = quoted(left[0].decode("utf-8", "replace"))
         self.notes.append(
             f"{counted(len(left), 'line')} at the end left out, as asked: {shown}{' …' * (len(left) > 1)}"
         )
-        return Block(b"".join(line + b"\n" for line in kept), block.first_line, last=True)
+        return Block(b"".join(line + b"\n" for line in kept), block.first_line, self._footer)
 
     # ---- lines, not cut in quotes
 
@@ -99,6 +107,10 @@ class Text:
             end = data.rfind(b"\n") + 1
             while skip and end:
                 first = data.find(b"\n") + 1
+                if line == 1:
+                    shown = quoted(data[: first - 1].decode("utf-8", "replace"))
+                    what = f"{counted(skip, 'line')} at the beginning left out, as asked: {shown}"
+                    self.notes.append(what + " …" * (skip > 1))
                 data, end, line, skip = data[first:], end - first, line + 1, skip - 1
             content, rest = data[:end], data[end:]
             content, rest = self._whole(content, rest)

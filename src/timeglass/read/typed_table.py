@@ -129,7 +129,9 @@ class _Reader:
             first[places[::-1]] = np.arange(len(places))[::-1]
             return self.dates.read(words, [lines[i] for i in first.tolist()], self.faults)[places]
         if cells.times is not None:
-            self.zone, self.form = cells.zone, cells.form
+            zone = cells.zone
+            self.zone = f"UTC{zone}" if zone is not None and zone[:1] in "+-" else zone
+            self.form = cells.form
             return self._known_times(cells, cells.times, lines)
         numbers = cells.numbers
         if numbers is None or not cells.whole or np.isnan(numbers).any():
@@ -137,6 +139,8 @@ class _Reader:
         assert numbers is not None
         if self.dates is None and not hasattr(self, "_asked"):
             self._asked = self._ask_what_numbers_are(cells, numbers)
+        if self.dates is not None:
+            return self.dates.read([str(int(number)) for number in numbers], lines, self.faults)
         if self._asked == "Y":
             self.unit = "Y"
             return numbers.astype(np.int64) - 1970
@@ -164,10 +168,8 @@ class _Reader:
             if form.why:
                 self.guesses.append(Guess(f"times are years, since {form.why}", ("--date-format",)))
             return "Y"
-        raise DataError(
-            f"{self.source}: column {quoted(cells.name)} holds whole numbers that are {form.name}: make dates of them "
-            "before, or use --date-format number"
-        )
+        self.dates, self.form = DateColumn(form, self.source, cells.name, (self.time or 0) + 1), form.name
+        return form.name
 
     def _known_times(self, cells: Cells, times: Dates, lines: range) -> NDArray[np.int64]:
         gone = np.isnat(times)
@@ -288,7 +290,8 @@ def read_typed(
     spill = room_for(rows, widths, source, tell if rows > _LARGE else None)
     gathered = Gathered(*widths, rows, spill)
     for columns in chain([first], batches):
-        gathered.add(reader.batch(columns))
+        if max(map(len, columns)) > 0:
+            gathered.add(reader.batch(columns))
     zone, note = reader.dates.zone() if reader.dates else (reader.zone, "")
     more = [f"and {len(reader.rounded) - 3:,} more values that a double cannot hold exactly"] * (
         len(reader.rounded) > 3

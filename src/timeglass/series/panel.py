@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,9 @@ class Panel:
         return map(self.__getitem__, range(len(self)))
 
     def __getitem__(self, which: int | str) -> Series:
-        place = self._place(which) if isinstance(which, str) else range(len(self))[which]
+        if not isinstance(which, str | Integral):
+            raise OptionError(f"panel[{which!r}]: expected the name of one series, or its number from 0")
+        place = self._place(which) if isinstance(which, str) else range(len(self))[int(which)]
         rows = slice(int(self.offsets[place]), int(self.offsets[place + 1]))
         column = self.columns[place] if len(self.columns) > 1 else self.columns[0]
         return Series(

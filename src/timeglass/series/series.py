@@ -44,7 +44,8 @@ def as_text(value: float) -> str:
 class Change:
     """A value that is not used exactly as it stands: where, what stood there, what is used, and why.
 
-    `line` is None for a row that was not there; `new` is "" for one that was left out. `date` says when.
+    `line` is None for a row that was not there; `new` is "" for one that was left out. `date` says when. A number that
+    was read stands in `old` in its shortest form.
     """
 
     line: int | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +30,7 @@ class Cells:
     words: tuple[list[str], NDArray[np.int64]] | None = None  # those that occur, which each row has: -1 for none
     other: str = ""
     whole: bool = False  # whole numbers
+    exact: Sequence[int] | NDArray[Any] | None = None  # (rows,): these, where they may be more than a double holds
     zone: str | None = None  # times are in UTC, and shown in this zone
     rounded: tuple[tuple[int, str], ...] = ()  # rows whose whole number a double does not hold, and that number
     form: str | None = None  # of the dates, where it has a name
@@ -60,7 +63,7 @@ def _whole_numbers(name: str, values: NDArray[Any], missing: NDArray[np.bool_] |
     rounded = tuple((row, str(values[row])) for row in far.tolist() if int(values[row]) != int(numbers[row]))
     if missing is not None and missing.any():
         numbers[missing] = np.nan
-    return Cells(name, numbers, whole=True, rounded=rounded)
+    return Cells(name, numbers, whole=True, exact=values, rounded=rounded)
 
 
 def _booleans(name: str, values: NDArray[Any]) -> Cells:
@@ -86,8 +89,16 @@ def cells_of_array(name: str, array: NDArray[Any]) -> Cells:
     if array.dtype.kind in "UT":
         return words_of(name, array.tolist())
     if array.dtype.kind == "O":
-        return _of_objects(name, array.tolist())
+        return _of_objects(name, [None if _is_nothing(value) else value for value in array.tolist()])
     return Cells(name, other=f"values of the type {array.dtype}", count=len(array))
+
+
+def _float(value: Any) -> float:
+    """NaN for None, infinity for what is beyond a double."""
+    try:
+        return float(value) if value is not None else math.nan
+    except OverflowError:
+        return math.inf
 
 
 def _of_objects(name: str, values: list[Any]) -> Cells:
@@ -100,14 +111,22 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
     if bool in kinds or np.bool_ in kinds:
         return Cells(name, other="numbers beside true and false", count=len(values))
     if all(issubclass(kind, int | np.integer) for kind in kinds):
-        numbers = np.array([float(value) if value is not None else np.nan for value in values])
-        rounded = [(i, str(v)) for i, v in enumerate(values) if v is not None and int(v) != int(numbers[i])]
-        return Cells(name, numbers, whole=True, rounded=tuple(rounded))
+        numbers = np.array(list(map(_float, values)), np.float64)
+        held = np.isfinite(numbers)
+        rounded = [(i, str(v)) for i, v in enumerate(values) if held[i] and int(v) != int(numbers[i])]
+        exact = [int(value) if value is not None else 0 for value in values]
+        return Cells(name, numbers, whole=True, exact=exact, rounded=tuple(rounded))
     if all(hasattr(kind, "__float__") for kind in kinds):
-        numbers = np.array([float(value) if value is not None else np.nan for value in values])
+        numbers = np.array(list(map(_float, values)), np.float64)
         far = np.flatnonzero(np.abs(numbers) >= _WHOLE).tolist()
         lost = [(i, str(values[i])) for i in far if np.isfinite(numbers[i]) and int(values[i]) != int(numbers[i])]
         return Cells(name, numbers, rounded=tuple(lost))
+    zone = None
+    if any(getattr(value, "tzinfo", None) is not None for value in values):
+        if not all(value is None or getattr(value, "tzinfo", None) is not None for value in values):
+            return Cells(name, other="times with and without a zone", count=len(values))
+        zone = str(next(value.tzinfo for value in values if value is not None))
+        values = [value and value.astimezone(dt.UTC).replace(tzinfo=None) for value in values]
     try:
         times = np.array(values, dtype="datetime64[us]")
     except (TypeError, ValueError):
@@ -116,7 +135,7 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
             other=f"objects of the type {', '.join(sorted(kind.__name__ for kind in kinds))[:60]}",
             count=len(values),
         )
-    return Cells(name, times=times)
+    return Cells(name, times=times, zone=zone)
 
 
 # ---- Arrow
@@ -205,6 +224,8 @@ def cells_of_series(series: Any) -> Cells:
             return _of_objects(
                 name, [None if gone else value for value, gone in zip(series.to_list(), missing, strict=True)]
             )
+        if kind in (nw.Int128, nw.UInt128):  # NumPy has none of these
+            return _of_objects(name, series.to_list())
         return _whole_numbers(name, np.asarray(series.to_numpy()))
     if kind.is_decimal():
         return _of_objects(name, series.to_list())

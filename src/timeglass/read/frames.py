@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from timeglass.read.faults import Faults
 from timeglass.read.options import ReadOptions
 from timeglass.read.table import Table
 from timeglass.read.typed_table import read_typed
-from timeglass.words import counted, quoted, shown
+from timeglass.words import counted, printable, quoted, shown
 
 __all__ = ["is_frame", "read_frame"]
 
@@ -34,6 +36,8 @@ def read_frame(source: Any, options: ReadOptions, faults: Faults, *, many: bool)
     """A frame, a series with its index, a mapping of columns, an array (rows,) or (rows, S), or a list of numbers."""
     name = _name(source)
     columns = _columns(source, name)
+    if isinstance(source, np.ndarray | list | tuple) and options.time is None:
+        options = replace(options, time="none")  # columns without names: all are values
     lengths = {len(cells): cells.name for cells in columns}
     if len(lengths) > 1:
         (few, one), (many_rows, other) = sorted(lengths.items())[:2]
@@ -49,10 +53,7 @@ def _name(source: Any) -> str:
 
 def _columns(source: Any, name: str) -> list[Cells]:
     if isinstance(source, Mapping):
-        return [
-            cells_of_array(str(key), _array(values, f"{name}, column {quoted(str(key))}"))
-            for key, values in source.items()
-        ]
+        return [_cells(str(key), values, f"{name}, column {quoted(str(key))}") for key, values in source.items()]
     if isinstance(source, np.ndarray | list | tuple):
         array = _array(source, name)
         if array.ndim == 2:
@@ -60,17 +61,43 @@ def _columns(source: Any, name: str) -> list[Cells]:
         if array.ndim != 1:
             raise DataError(f"{name}: expected values (rows,), or (rows, S) of several series, got {array.shape}")
         return [cells_of_array("y", array)]
-    return [*_index(source), *_frame_columns(source, name)]
+    return _frame_columns(source, name)
+
+
+def _cells(key: str, values: Any, name: str) -> Cells:
+    """One of the columns of a mapping, whatever holds it."""
+    if type(values).__name__ in ("DatetimeIndex", "PeriodIndex"):
+        return replace(_index(values)[0], name=key)
+    if hasattr(type(values), "to_frame") or hasattr(type(values), "__arrow_c_array__"):
+        return replace(_frame_columns(values, name)[-1], name=key)
+    array = _array(values, name)
+    if array.ndim != 1:
+        raise DataError(f"{name}: expected one value for each row, got {array.shape}")
+    return cells_of_array(key, array)
 
 
 def _array(values: Any, name: str) -> np.ndarray:
+    if "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray):
+        if values.dtype.kind not in "fiu":
+            raise DataError(f"{name}: masked values of the type {values.dtype} cannot be read: fill them before")
+        return np.where(np.ma.getmaskarray(values), np.nan, values.data.astype(np.float64))
     try:
+        if isinstance(values, list | tuple) and not any(
+            isinstance(value, list | tuple | np.ndarray) for value in values
+        ):
+            # NumPy would make floats of whole numbers beside floats, and numbers of true and false.
+            return np.fromiter(values, object, len(values))
         return np.asarray(values)
     except ValueError:
         raise DataError(f"{name}: its rows have different lengths: expected numbers, one for each time") from None
 
 
+def _is_row(value: object) -> bool:
+    return isinstance(value, list | tuple | np.ndarray)
+
+
 def _frame_columns(source: Any, name: str) -> list[Cells]:
+    """Columns of a frame, or the values of a series, after what stands in a pandas index."""
     import narwhals as nw  # a slow start
 
     try:
@@ -81,29 +108,43 @@ def _frame_columns(source: Any, name: str) -> list[Cells]:
         ) from None
     except Exception as error:  # two columns of one name, and whatever else a library says of its frame
         raise DataError(f"{name}: {shown(' '.join(str(error).split()))}") from None
+    index = getattr(frame.to_native(), "index", None)
     if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
+        frame = _collected(frame, name)
+    before = _index(index) if type(index).__name__.endswith("Index") else []
     if isinstance(frame, nw.Series):
-        return [cells_of_series(frame.alias(frame.name or "y"))]
-    return [cells_of_series(frame[column]) for column in frame.columns]
+        return [*before, cells_of_series(frame.alias(frame.name or "y"))]
+    return [*before, *map(cells_of_series, frame.iter_columns())]
 
 
-def _index(source: Any) -> Sequence[Cells]:
-    """The times in a pandas index, where it has some."""
-    index: Any = getattr(source, "index", None)
-    kind = type(index).__name__
+def _collected(frame: Any, name: str) -> Any:
+    try:
+        return frame.collect()
+    except Exception as error:  # whatever its plan runs into
+        raise DataError(f"{name}: {printable(str(error).splitlines()[0][:90])}") from None
+
+
+def _index(index: Any) -> list[Cells]:
+    """What stands in a pandas index: times, or whatever does not only number the rows; each level by itself."""
+    kind, name = type(index).__name__, str(index.name if index.name is not None else "ds")
+    if kind == "MultiIndex":
+        levels = [index.get_level_values(level) for level in range(index.nlevels)]
+        named = [level if level.name is not None else level.rename(f"level {i}") for i, level in enumerate(levels)]
+        return [cells for level in named for cells in _index(level)]
     if kind == "DatetimeIndex":
         zone = str(index.tz) if index.tz is not None else None
         plain = index.tz_convert("UTC").tz_localize(None) if zone else index
-        return [Cells(str(index.name or "ds"), times=plain.to_numpy(), zone=zone)]
+        return [Cells(name, times=plain.to_numpy(), zone=zone)]
     if kind == "PeriodIndex":
-        return [_periods(index)]
-    return []
+        return [_periods(index, name)]
+    if kind == "RangeIndex" or index.equals(type(index)(range(len(index)))):
+        return []
+    return [cells_of_array(str(index.name if index.name is not None else "index"), index.to_numpy())]
 
 
-def _periods(index: Any) -> Cells:
+def _periods(index: Any, name: str) -> Cells:
     """Periods are called by their beginning; quarters of the calendar keep their name."""
-    name, numbers, freq = str(index.name or "ds"), index.asi8, index.freqstr
+    numbers, freq = index.asi8, index.freqstr
     base = freq.partition("-")[0]
     if freq in ("Q-DEC", "QE-DEC"):
         return Cells(name, times=(3 * numbers).astype("datetime64[M]"), form="yyyyQq")

@@ -157,7 +157,7 @@ def _find_values(
     numbers = [i for i in free if samples[i].kind in ("number", "whole")]
     named = [i for i in _named(samples, _VALUES, ("number", "whole")) if i in free]
     rest = [i for i in free if samples[i].kind != "blank" or samples[i].name]
-    if not numbers and len(rest) == 1:
+    if not numbers and len(rest) == 1 and samples[rest[0]].kind != "date":
         numbers = rest  # the only column left: what is wrong with it, its values say
     if not numbers:
         listed = ", ".join(quoted(s.name) for s in samples[:12])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -44,28 +45,34 @@ def read_columns(
         ) from None
 
 
+def _mapped(file: Any) -> Any:
+    """The bytes of a file. A thread of pyarrow's that reads from a Python file may abort the process at its end."""
+    import pyarrow as pa
+
+    return pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
 def _parquet(file: Any) -> tuple[Iterator[Sequence[Cells]], int]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pq.read_schema(file)
+    content = _mapped(file)
+    schema = pq.read_schema(pa.BufferReader(content))
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-    file.seek(0)
-    table = pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True)
+    table = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts, page_checksum_verification=True)
     return chain(map(_cells, table.iter_batches(batch_size=_ROWS)), [_none_of(schema)]), table.metadata.num_rows
 
 
 def _arrow(file: Any) -> tuple[Iterator[Sequence[Cells]], int]:
     import pyarrow as pa
 
-    plain = pa.ipc.IpcReadOptions(use_threads=False)  # a thread that waits at the end would abort the process
-    start = file.read(6)
-    file.seek(0)
-    if start == b"ARROW1":
-        reader = pa.ipc.open_file(file, options=plain)
+    content = _mapped(file)
+    plain = pa.ipc.IpcReadOptions(use_threads=False)
+    if content.slice(0, 6).to_pybytes() == b"ARROW1":
+        reader = pa.ipc.open_file(content, options=plain)
         parts = (_cells(reader.get_batch(i)) for i in range(reader.num_record_batches))
         return chain(parts, [_none_of(reader.schema)]), 0
-    stream = pa.ipc.open_stream(file, options=plain)
+    stream = pa.ipc.open_stream(content, options=plain)
     return chain(map(_cells, stream), [_none_of(stream.schema)]), 0
 
 

@@ -13,15 +13,16 @@ from timeglass.dates.formats import DateFormat
 from timeglass.dates.guess import guess_format
 from timeglass.dates.text_column import TextColumn
 from timeglass.errors import DataError
-from timeglass.read.cells import BOOLEANS, Cells
+from timeglass.read.cells import BOOLEANS, Cells, words_of
 from timeglass.read.csv_form import kind_of_column, runs_on
 from timeglass.read.date_column import BAD_TIME, DateColumn
 from timeglass.read.faults import Fault, Faults
 from timeglass.read.gathered import Batch, Gathered, Ids, Missing, room_for
 from timeglass.read.layout import TIMES, Guess, Layout, Sample, find_layout
-from timeglass.read.numbers import NumberFormat
+from timeglass.read.numbers import NumberFormat, Numbers
 from timeglass.read.options import ReadOptions
 from timeglass.read.table import Table, missing_fault
+from timeglass.series.series import Change, as_text
 from timeglass.types import Array
 from timeglass.words import quoted
 
@@ -42,6 +43,7 @@ class _Reader:
         self.layout: Layout = find_layout(samples, options, source, many=many)
         self.guesses: list[Guess] = list(self.layout.guesses)
         self.ids, self.row, self.rounded = Ids(), 1, list[str]()
+        self.changes: list[Change] = []
         self.dates: DateColumn | None = None
         self.unit: str | None = None
         self.zone: str | None = None
@@ -88,7 +90,9 @@ class _Reader:
         values, missing = [], list[Missing]()
         for place, column in enumerate(self.layout.values):
             numbers = self._numbers(columns[column], column, lines, single=len(self.layout.values) == 1)
-            missing += [Missing(row, place, "") for row in np.flatnonzero(np.isnan(numbers)).tolist()]
+            missing += [
+                Missing(row, place, _text(columns[column], row)) for row in np.flatnonzero(np.isnan(numbers)).tolist()
+            ]
             values.append(numbers)
         self.row += count
         return Batch(lines, values, times, codes, missing)
@@ -99,22 +103,17 @@ class _Reader:
     def _codes(self, cells: Cells, lines: range) -> NDArray[np.int32]:
         column = self.layout.id
         assert column is not None
-        if cells.numbers is not None and cells.whole:
-            known, places = np.unique(cells.numbers, return_inverse=True)
-            order = np.argsort(np.unique(places, return_index=True)[1])  # as they first occur
-            self.ids.codes([str(int(number)) for number in known[order]])
-            return self.ids.codes([str(int(number)) for number in known])[places]
+        if cells.whole and cells.numbers is not None and cells.exact is not None:
+            numbers, missing = cells.exact, np.isnan(cells.numbers)
+            cells = words_of(cells.name, [None if gone else str(n) for n, gone in zip(numbers, missing, strict=True)])
         if cells.words is None:
             raise DataError(f"{self.source}: column {quoted(cells.name)} tells no series apart: expected names")
         words, places = cells.words
         blank = (places < 0) | np.isin(places, [i for i, word in enumerate(words) if not word])
+        for row in np.flatnonzero(blank).tolist():
+            message = f"{self._place(lines[row], column, cells)} is empty: which series is this row of?"
+            self.faults.add(Fault("id", message, lines[row], column + 1))
         if blank.any():
-            row = lines[int(np.argmax(blank))]
-            self.faults.add(
-                Fault(
-                    "id", f"{self._place(row, column, cells)} is empty: which series is this row of?", row, column + 1
-                )
-            )
             words, places = [*words, ""], np.where(blank, len(words), places)
         return self.ids.codes(words)[places]
 
@@ -207,24 +206,44 @@ class _Reader:
             self.rounded.append(f"row {lines[row]}: {text} cannot be held exactly; kept as {float(numbers[row])!r}")
         if single and self.options.missing is None:
             for row in np.flatnonzero(np.isnan(numbers) & ~infinite).tolist():
-                self.faults.add(missing_fault(self.source, lines[row], (column + 1, cells.name), ""))
+                if not self.faults.has(lines[row], column + 1):
+                    where = (column + 1, cells.name)
+                    self.faults.add(missing_fault(self.source, lines[row], where, _text(cells, row)))
         return numbers
 
     def _from_words(self, cells: Cells, column: int, lines: range) -> Array:
         if cells.words is None:
             hint = ": --booleans reads them as 1 and 0" if cells.other == BOOLEANS else ""
-            raise DataError(f"{self.source}: column {quoted(cells.name)} holds {cells.other}, not numbers{hint}")
+            raise DataError(
+                f"{self.source}: column {quoted(cells.name)} holds {cells.other or 'times'}, not numbers{hint}"
+            )
         known, places = cells.words
         options = self.options
         form = NumberFormat(
             options.decimal or ".", options.thousands, options.missing_words, options.booleans, options.strip_unit
         )
         found = form.read(known)
-        for which, why in found.refused:
-            row = lines[int(np.argmax(places == which))]
-            message = f"{self._place(row, column, cells)} holds {quoted(known[which])}: {why}"
-            self.faults.add(Fault("value", message, row, column + 1))
+        why = dict(found.refused)
+        for row, which in enumerate(places.tolist()):
+            if which in why:
+                message = f"{self._place(lines[row], column, cells)} holds {quoted(known[which])}: {why[which]}"
+                self.faults.add(Fault("value", message, lines[row], column + 1))
+        self._say_words(cells, lines, found)
         return np.append(found.values, np.nan)[places]
+
+    def _say_words(self, cells: Cells, lines: range, found: Numbers) -> None:
+        """What texts became that are not used as they stand."""
+        assert cells.words is not None
+        known, places = cells.words
+        for which in found.rounded:
+            for row in np.flatnonzero(places == which).tolist():
+                kept = float(found.values[which])
+                self.rounded.append(f"row {lines[row]}: {known[which]} cannot be held exactly; kept as {kept!r}")
+        for which, reason in found.changed:
+            for row in np.flatnonzero(places == which).tolist():
+                self.changes.append(
+                    Change(lines[row], cells.name, "", known[which], as_text(found.values[which]), reason)
+                )
 
     def finish(self, gathered: Gathered) -> Dates | None:
         if gathered.times is None:
@@ -243,6 +262,13 @@ class _Reader:
                 times //= size
                 return times.view(f"datetime64[{unit}]")
         return times.view("datetime64[us]")
+
+
+def _text(cells: Cells, row: int) -> str:
+    """The word that stands in a row, "" for none."""
+    if cells.words is None or cells.words[1][row] < 0:
+        return ""
+    return cells.words[0][cells.words[1][row]]
 
 
 def _kind(cells: Cells, options: ReadOptions) -> str:
@@ -299,6 +325,6 @@ def read_typed(
     return Table(
         source, gathered, layout.names, layout.values, reader.time, reader.ids.names if layout.id is not None else None,
         reader.finish(gathered), reader.form, zone, reader.guesses,
-        [*reader.rounded[:3], *more, *([note] if note else [])],
+        [*reader.rounded[:3], *more, *([note] if note else [])], reader.changes,
         unit="row",
     )  # fmt: skip

@@ -336,7 +336,7 @@ REFUSED = [
     (np.array([1], "m8[D]"), "numpy ndarray: column 'y' holds values of the type timedelta64[D], not numbers"),
     (np.array([1], "longdouble"), "numpy ndarray: column 'y' holds numbers beyond double precision"),
     ([10**400, 1], "list"), ([True, 2, 3], "list: column 'y' holds numbers beside true and false"),
-    ([b"1"], "list: column 'y' holds values of the type |S1, not numbers"),
+    ([b"1"], "list: column 'y' holds objects of the type bytes, not numbers"),
     (DAYS, "list: no column holds numbers (columns: 'y')"),
     (pl.DataFrame({"ds": DAYS, "y": [[1.0]] * 5}), "polars DataFrame: column 'y' holds values of the type List("),
     (pl.DataFrame({"ds": [dt.time(i) for i in range(5)], "y": VALUES}), "polars DataFrame: column 'ds' holds val"),

@@ -127,14 +127,10 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
             return Cells(name, other="times with and without a zone", count=len(values))
         zone = str(next(value.tzinfo for value in values if value is not None))
         values = [value and value.astimezone(dt.UTC).replace(tzinfo=None) for value in values]
-    try:
-        times = np.array(values, dtype="datetime64[us]")
-    except (TypeError, ValueError):
-        return Cells(
-            name,
-            other=f"objects of the type {', '.join(sorted(kind.__name__ for kind in kinds))[:60]}",
-            count=len(values),
-        )
+    if not all(issubclass(kind, dt.date | np.datetime64) for kind in kinds):
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))[:60]
+        return Cells(name, other=f"objects of the type {names}", count=len(values))
+    times = np.array(values, dtype="datetime64[us]")
     return Cells(name, times=times, zone=zone)
 
 

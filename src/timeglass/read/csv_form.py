@@ -65,7 +65,7 @@ def find_form(block: Block, options: ReadOptions, source: str, *, many: bool) ->
     columns = [[row[i] for row in rows] for i in range(width)]
     samples = [_sample(name, texts, options) for name, texts in zip(names, columns, strict=True)]
     layout = find_layout(samples, options, source, many=many)
-    decimal = options.decimal or _decimal(columns, layout, options, source, guesses)
+    decimal = options.decimal or _decimal(rest, layout, options, source, guesses)
     numbers = NumberFormat(decimal, options.thousands, options.missing_words, options.booleans, options.strip_unit)
     known = [record for record in parsed if record[0] >= body.first_line]
     dates, layout = _dates(known, layout, options, source, guesses)
@@ -186,15 +186,17 @@ def runs_on(numbers: Sequence[float]) -> bool:
     return 2 * often >= steps.total() and (often > 0 or len(numbers) == 1)
 
 
-def _decimal(columns: list[list[str]], layout: Layout, options: ReadOptions, source: str, guesses: list[Guess]) -> str:
+def _decimal(rest: list[Record], layout: Layout, options: ReadOptions, source: str, guesses: list[Guess]) -> str:
     if options.thousands == ",":
         return "."
     if options.thousands == ".":
         return ","
-    texts = [text for i in layout.values for text in columns[i]]
-    if options.thousands is not None:
-        texts = [text.replace(options.thousands, "") for text in texts]
-    decimal, why = find_decimal(texts, source)
+    group, width = options.thousands or "\0", len(layout.names)
+    found: dict[str, str] = {}
+    for line, row in rest:
+        for column in layout.values if len(row) == width else ():
+            found.setdefault(row[column].replace(group, ""), f"{source}:{line}:{column + 1}")
+    decimal, why = find_decimal(found)
     if decimal == ",":
         guesses.append(Guess(f"the decimal mark is a comma{', since ' * bool(why)}{why}", ("--decimal",)))
     return decimal

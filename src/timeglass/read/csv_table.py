@@ -39,6 +39,7 @@ class _Reader:
             self.dates = DateColumn(form.dates, source, form.name(layout.time), layout.time + 1)
         self.rounded: list[str] = []
         self.changes: list[Change] = []
+        self.units: dict[int, tuple[str, int]] = {}  # of each column, with the line of the first
 
     def exact(self, block: Block) -> Batch:
         """The rows of a block by the exact reader."""
@@ -66,6 +67,11 @@ class _Reader:
             place = f"{self.source}:{line}:{column + 1}: column {quoted(self.form.name(column))}"
             self.faults.add(Fault("id", f"{place} is empty: which series is this row of?", line, column + 1))
 
+    def _series(self, rows: Rows, row: int) -> str:
+        """Of which series a row is, where a column tells."""
+        place = self.form.layout.id
+        return "" if place is None else rows.fields[row][place].strip()
+
     def _numbers(self, rows: Rows, column: int, place: int, *, left: int | None) -> tuple[np.ndarray, list[Missing]]:
         texts, name = rows.column(column), self.form.name(column)
         numbers = self.form.numbers.read(texts)
@@ -76,16 +82,28 @@ class _Reader:
             self.faults.add(Fault("value", message, rows.lines[row], column + 1))
         if self.options.missing is None and len(self.form.layout.values) == 1:
             for row in numbers.missing:
-                self.faults.add(missing_fault(self.source, rows.lines[row], (column + 1, name), texts[row]))
+                self.faults.add(
+                    missing_fault(self.source, rows.lines[row], (column + 1, name), texts[row], self._series(rows, row))
+                )
         for row in numbers.rounded:
             self.rounded.append(
                 f"line {rows.lines[row]}: {quoted(texts[row])} cannot be held exactly; kept as "
                 f"{float(numbers.values[row])!r}"
             )
+        for unit, row in numbers.units.items():
+            self._check_unit(unit, rows.lines[row], (column + 1, name))
         for row, why in numbers.changed:
             new = as_text(numbers.values[row])
             self.changes.append(Change(rows.lines[row], name, "", texts[row], new, why))
         return numbers.values, [Missing(row, place, texts[row]) for row in numbers.missing]
+
+    def _check_unit(self, unit: str, line: int, column: tuple[int, str]) -> None:
+        """One column has one unit: 3 kWh and 3 MWh are not the same 3."""
+        first, where = self.units.setdefault(column[0], (unit, line))
+        if first != unit:
+            message = f"{self.source}:{line}:{column[0]}: column {quoted(column[1])}: its unit is {quoted(unit)}"
+            message += f", in line {where} it is {quoted(first)}: bring them to one, and read them then"
+            self.faults.add(Fault("value", message, line, column[0]))
 
     def notes(self) -> list[str]:
         more = len(self.rounded) - _MOST_NOTED

@@ -6,7 +6,7 @@ import numpy as np
 
 from timeglass.dates.calendar import Frequency
 from timeglass.dates.clock_changes import clock_changes
-from timeglass.dates.frequencies import Irregular, steps
+from timeglass.dates.frequencies import Irregular, detect, steps
 from timeglass.dates.gaps import Gap, gaps
 from timeglass.errors import OptionError
 from timeglass.read.log import Log, Rows
@@ -57,7 +57,11 @@ def fill_gaps(rows: Rows, log: Log, frequency: Frequency | Irregular) -> Frequen
     except OptionError as error:
         _irregular(rows, log, str(error).removeprefix("dates: "), frequency)
         return None
-    if found and log.options.missing is None:
+    own = detect(rows.dates) if found and rows.name and log.options.frequency is None else None
+    if isinstance(own, Frequency) and len(rows.dates) > 2:
+        why = f"a row every {own}, where the other series have one every {frequency}"
+        log.fault("steps", rows, f"{why}: read them apart, or say --freq {frequency.unit}", 0)
+    elif found and log.options.missing is None:
         _refuse_gaps(rows, log, found)
     elif found and log.options.missing == "drop":
         one = counted(sum(gap.count for gap in found), "row")
@@ -86,14 +90,14 @@ def _refuse_gaps(rows: Rows, log: Log, found: list[Gap]) -> None:
 
 def _has_long_gap(rows: Rows, log: Log, found: list[Gap]) -> bool:
     """Whether far more rows are missing than there are: then a date is wrong, and nothing is filled in."""
-    longest = max(found, key=lambda gap: gap.count)
-    if longest.count <= _LONGEST_GAP * len(rows.values) + _ANY_GAP:
+    total, longest = sum(gap.count for gap in found), max(found, key=lambda gap: gap.count)
+    if total <= _LONGEST_GAP * len(rows.values) + _ANY_GAP:
         return False
     assert rows.dates is not None
     before, after = (log.label(rows.dates[longest.row + i]) for i in (0, 1))
     line, count = rows.lines[longest.row], counted(len(rows.values), "row")
-    what = f"{longest.count:,} rows are missing between {before} ({log.unit} {line}) and {after}, beside {count}"
-    log.fault("gap", rows, f"{what}: is one of the dates wrong? Correct it, or cut the row", longest.row + 1)
+    what = f"{total:,} rows are missing beside {count}, most between {before} ({log.unit} {line}) and {after}"
+    log.fault("gap", rows, f"{what}: is a date wrong, or the frequency, --freq?", longest.row + 1)
     return True
 
 

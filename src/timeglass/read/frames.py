@@ -17,7 +17,7 @@ from timeglass.read.table import Table
 from timeglass.read.typed_table import read_typed
 from timeglass.words import counted, printable, quoted, shown
 
-__all__ = ["is_frame", "read_frame"]
+__all__ = ["is_frame", "name_of_frame", "read_frame"]
 
 _PERIODS = {"Y": "Y", "A": "Y", "M": "M", "D": "D", "h": "h", "H": "h", "min": "m", "T": "m", "s": "s", "S": "s"}
 
@@ -34,7 +34,7 @@ def is_frame(source: object) -> bool:
 
 def read_frame(source: Any, options: ReadOptions, faults: Faults, *, many: bool) -> Table:
     """A frame, a series with its index, a mapping of columns, an array (rows,) or (rows, S), or a list of numbers."""
-    name = _name(source)
+    name = name_of_frame(source)
     columns = _columns(source, name)
     if isinstance(source, np.ndarray | list | tuple) and options.time is None:
         options = replace(options, time="none")  # columns without names: all are values
@@ -45,7 +45,8 @@ def read_frame(source: Any, options: ReadOptions, faults: Faults, *, many: bool)
     return read_typed([columns], options, name, faults, many=many)
 
 
-def _name(source: Any) -> str:
+def name_of_frame(source: Any) -> str:
+    """What a table in memory is called in messages."""
     package = type(source).__module__.partition(".")[0]
     kind = type(source).__name__
     return kind if package in ("builtins", "collections") else f"{package} {kind}"

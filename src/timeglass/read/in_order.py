@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from timeglass.dates.clock_changes import clock_changes
 from timeglass.dates.gaps import duplicates, order
-from timeglass.errors import DataError
 from timeglass.read.log import Log, Rows
 from timeglass.series.series import as_text
 from timeglass.words import counted
@@ -106,13 +105,12 @@ def _combined(rows: Rows, log: Log, known: list[int], how: str) -> tuple[float, 
             total = math.fsum(values)
         except OverflowError:
             total = math.fsum(value / len(values) for value in values) * (len(values) if how == "sum" else 1)
-            return _checked(rows, log, known[0], total), None
+            if math.isinf(total):
+                log.fault(
+                    "duplicate", rows, "the sum of the rows of this date is beyond a double: choose mean", known[0]
+                )
+                return values[0], known[0]
+            return total, None
         return (total / len(values) if how == "mean" else total), None
     place = {"first": 0, "last": -1, "min": int(np.argmin(values)), "max": int(np.argmax(values))}[how]
     return values[place], known[place]
-
-
-def _checked(rows: Rows, log: Log, row: int, total: float) -> float:
-    if math.isinf(total):
-        raise DataError(f"{log.place(rows, row)}: the sum of the rows of this date is beyond a double: choose the mean")
-    return total

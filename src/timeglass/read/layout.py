@@ -188,4 +188,4 @@ def _check_names(names: Sequence[str], places: Sequence[int], source: str) -> No
     if again is not None:
         same = [place for place, name in zip(places, names, strict=True) if name == again]
         each = " or ".join(f"--value {place + 1}" for place in same)
-        raise DataError(f"{source}:1: {len(same)} columns are called {quoted(again)}: say which by its place, {each}")
+        raise DataError(f"{source}: {len(same)} columns are called {quoted(again)}: say which by its place, {each}")

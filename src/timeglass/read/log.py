@@ -53,10 +53,6 @@ class Log:
     def label(self, date: np.datetime64 | np.int64) -> str:
         return date_label(date, self.date_format)
 
-    def place(self, rows: Rows, row: int) -> str:
-        """Where a row stands, and of which series it is."""
-        return f"{self._place(int(rows.lines[row]))}: {self._of(rows)}".removesuffix(": ")
-
     def old(self, rows: Rows, row: int) -> str:
         """What stands in a row: a number in its shortest form, or the word for none."""
         return as_text(rows.values[row]) or rows.texts.get(int(rows.lines[row]), "")

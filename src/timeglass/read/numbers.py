@@ -34,6 +34,7 @@ class Numbers:
     refused: list[tuple[int, str]] = field(default_factory=list)  # row, why and what to do
     rounded: list[int] = field(default_factory=list)  # rows whose number a double does not hold
     changed: list[tuple[int, str]] = field(default_factory=list)  # row, why it is not used as it stands
+    units: dict[str, int] = field(default_factory=dict)  # that were taken off, each with its first row
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class NumberFormat:
                 found.values[row] = _BOOLEANS[text.lower()]
                 found.changed.append((row, "read as a number, as asked"))
             elif self.strip_unit and (without := self._without_unit(text)) is not None:
-                self._take(found, row, without)
+                self._take(found, row, without[0])
+                found.units.setdefault(without[1], row)
                 found.changed.append((row, "read without its unit"))
             else:
                 found.refused.append((row, self._why(text)))
@@ -110,10 +112,12 @@ class NumberFormat:
             text = text.replace(",", ".")
         return text if _ONE.fullmatch(text) else None
 
-    def _without_unit(self, text: str) -> str | None:
+    def _without_unit(self, text: str) -> tuple[str, str] | None:
         changed = text.replace(",", ".") if self.decimal == "," and "." not in text else text
         match = _UNIT.fullmatch(changed)
-        return match[2] if match and (match[1] or match[3]) and math.isfinite(float(match[2])) else None
+        if not match or not (match[1] or match[3]) or math.isinf(float(match[2])):
+            return None
+        return match[2], f"{match[1] or ''}{match[3] or ''}".strip()
 
     def _check_held(self, found: Numbers, texts: Sequence[str]) -> None:
         values = found.values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -49,6 +50,8 @@ def _mapped(file: Any) -> Any:
     """The bytes of a file. A thread of pyarrow's that reads from a Python file may abort the process at its end."""
     import pyarrow as pa
 
+    if isinstance(file, io.BytesIO):
+        return pa.py_buffer(file.getbuffer())
     return pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 

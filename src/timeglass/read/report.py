@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from timeglass.read.faults import Fault
+from timeglass.read.frames import is_frame, name_of_frame
 from timeglass.read.options import ReadOptions
 from timeglass.read.reading import gather
 from timeglass.series.oddities import Oddity, oddities
@@ -154,7 +155,7 @@ def check(
             odds += _odds(series, single=len(panel) == 1)
             if on_progress is not None:
                 on_progress((place + 1) / len(panel))
-    name = panel.origin.name if panel is not None else str(source)
+    name = panel.origin.name if panel is not None else (name_of_frame(source) if is_frame(source) else str(source))
     by_line = sorted(faults.found, key=lambda fault: (fault.line or 0, fault.column or 0))
     return Report(name, panel, tuple(by_line), faults.count, faults.stopping, tuple(odds))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from timeglass.dates.patterns import PATTERNS, expression
@@ -61,38 +61,36 @@ def _is_shape_of_date(shape: str) -> bool:
     return any(expression(pattern).fullmatch(shape) for pattern in patterns)
 
 
-def find_decimal(texts: Sequence[str], source: str) -> tuple[str, str]:
-    """The decimal mark of these texts, and what speaks for it. A `DataError` asks where two readings fit.
+def find_decimal(texts: Mapping[str, str]) -> tuple[str, str]:
+    """The decimal mark of texts, each with its place, and what speaks for it.
 
-    >>> find_decimal(["1,5", "12,25"], "data.csv")
+    A `DataError` asks where two readings fit.
+
+    >>> find_decimal({"1,5": "data.csv:2:2", "12,25": "data.csv:3:2"})
     (',', "'1,5' has no other reading")
     """
     commas = [text for text in texts if "," in text and "." not in text and looks_like_number(text)]
     points = [text for text in texts if "." in text and "," not in text and looks_like_number(text)]
-    plain = [text for text in commas if not _is_group(text, ",")]
+    plain = [text for text in commas if not _is_group(text)]
     if not commas or any(_ENGLISH.fullmatch(text) for text in texts):
         return ".", ""
-    if points and (plain or not any(_is_group(text, ",") for text in commas)):
+    if points and len(plain) == len(commas):
         # One of the two kinds is wrong: the reader of numbers names the line.
-        return (",", "") if len(commas) > len(points) and not _all_groups(commas, ",") else (".", "")
+        return "," if len(commas) > len(points) else ".", ""
+    if plain and not points:
+        return ",", f"{quoted(plain[0])} has no other reading"
+    group = next(text for text in commas if _is_group(text))
     if points:
         raise DataError(
-            f"{source}: {quoted(points[0])} beside {quoted(commas[0])}: which is the decimal mark? Give --decimal . "
+            f"{texts[group]}: {quoted(group)} beside {quoted(points[0])}: which is the decimal mark? Give --decimal . "
             "with --thousands , or --decimal , with --thousands ."
         )
-    if plain:
-        return ",", f"{quoted(plain[0])} has no other reading"
-    grouped = commas[0]
+    readings = f"{group.replace(',', '.')} or {group.replace(',', '')}"
     raise DataError(
-        f"{source}: is {quoted(grouped)} {grouped.replace(',', '.')} or {grouped.replace(',', '')}? The file does not "
-        "tell: give --decimal , or --thousands ,"
+        f"{texts[group]}: is {quoted(group)} {readings}? The file does not tell: give --decimal , or --thousands ,"
     )
 
 
-def _is_group(text: str, mark: str) -> bool:
-    """Whether the mark may as well stand between thousands."""
-    return bool(re.fullmatch(rf"[+-]?[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+", text))
-
-
-def _all_groups(texts: Sequence[str], mark: str) -> bool:
-    return all(_is_group(text, mark) for text in texts)
+def _is_group(text: str) -> bool:
+    """Whether its comma may as well stand between thousands."""
+    return bool(re.fullmatch(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+", text))

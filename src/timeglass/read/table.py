@@ -34,12 +34,13 @@ class Table:
     unit: str = "line"  # what its rows are counted by; "row" where there is no text
 
 
-def missing_fault(source: str, line: int, column: tuple[int, str], text: str) -> Fault:
-    """A cell without a value; `column` is its place from 1 and its name."""
+def missing_fault(source: str, line: int, column: tuple[int, str], text: str, series: str = "") -> Fault:
+    """A cell without a value; `column` is its place from 1 and its name, `series` whose it is."""
     what = "is empty" if not text else f"holds {quoted(text)}, which stands for no value"
+    of = f"series {quoted(series)}: " if series else ""
     return Fault(
         "missing",
-        f"{source}:{line}:{column[0]}: column {quoted(column[1])} {what}: fill it in, or choose --missing linear, "
+        f"{source}:{line}:{column[0]}: {of}column {quoted(column[1])} {what}: fill it in, or choose --missing linear, "
         "seasonal, or drop to go on without it",
         line,
         column[0],

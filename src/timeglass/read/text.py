@@ -53,6 +53,7 @@ class Text:
         self._file, self.source, self.piece = file, source, _PIECE
         self.notes: list[str] = []
         self._skip, self._footer = skip_lines, skip_footer
+        self._held = b""  # a carriage return at the end of a piece
         start = file.read(_PIECE)
         mark = next((mark for mark in _MARKS if start.startswith(mark)), b"")
         self.encoding = codecs.lookup(encoding or _MARKS.get(mark, "utf-8")).name
@@ -148,17 +149,16 @@ class Text:
     # ---- bytes in UTF-8, lines that end with a line feed
 
     def _normal(self) -> Iterator[bytes]:
-        held = b""
         for piece in self._utf8():
-            piece = held + piece
-            held = b"\r" if piece.endswith(b"\r") else b""  # a line feed may follow
-            piece = piece[: len(piece) - len(held)]
+            piece = self._held + piece
+            self._held = b"\r" if piece.endswith(b"\r") else b""  # a line feed may follow
+            piece = piece[: len(piece) - len(self._held)]
             if b"\r" in piece:
                 piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             if (nul := piece.find(b"\0")) >= 0:
                 raise _BadBytesError(piece[:nul])
             yield piece
-        if held:
+        if self._held:
             yield b"\n"
 
     def _pieces(self) -> Iterator[bytes]:
@@ -192,7 +192,9 @@ class Text:
     # ---- words for what cannot be read
 
     def _refusal(self, bad: _BadBytesError, line: int, rest: bytes) -> DataError:
-        before = (rest + bad.before).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        before = (
+            (rest + self._held * (bad.error is not None) + bad.before).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        )
         line += count_bytes(before, b"\n")
         place = f"{self.source}:{line}"
         if bad.error is None:

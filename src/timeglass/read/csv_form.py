@@ -64,7 +64,7 @@ def find_form(block: Block, options: ReadOptions, source: str, *, many: bool) ->
     _check_width(rest, names, source, first[0][0])
     columns = [[row[i] for row in rows] for i in range(width)]
     samples = [_sample(name, texts, options) for name, texts in zip(names, columns, strict=True)]
-    layout = find_layout(samples, options, source, many=many)
+    layout = find_layout(samples, options, source, many=many, line=first[0][0])
     decimal = options.decimal or _decimal(rest, layout, options, source, guesses)
     numbers = NumberFormat(decimal, options.thousands, options.missing_words, options.booleans, options.strip_unit)
     known = [record for record in parsed if record[0] >= body.first_line]

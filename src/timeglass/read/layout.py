@@ -48,8 +48,11 @@ class Layout:
     guesses: tuple[Guess, ...]
 
 
-def find_layout(samples: Sequence[Sample], options: ReadOptions, source: str, *, many: bool) -> Layout:
-    """Chosen columns, and the others by name and content. `many` takes all columns of numbers as series.
+def find_layout(
+    samples: Sequence[Sample], options: ReadOptions, source: str, *, many: bool, line: int | None = None
+) -> Layout:
+    """Chosen columns, and the others by name and content. `many` takes all columns of numbers as series;
+    `line` is the header's.
 
     A `DataError` asks where it is not plain: two columns of dates, or several of numbers where one is wanted.
     """
@@ -57,7 +60,8 @@ def find_layout(samples: Sequence[Sample], options: ReadOptions, source: str, *,
     guesses: list[Guess] = []
     id_ = _find_id(samples, options, source, guesses)
     time = _find_time(samples, options, source, id_, guesses)
-    values = _find_values(samples, options, source, (time, id_), guesses, many=many and id_ is None)
+    at = source if line is None else f"{source}:{line}"
+    values = _find_values(samples, options, (source, at), (time, id_), guesses, many=many and id_ is None)
     return Layout(names, time, values, id_, tuple(guesses))
 
 
@@ -147,9 +151,10 @@ def _values_places(samples: Sequence[Sample], options: ReadOptions) -> list[int]
 
 
 def _find_values(
-    samples: Sequence[Sample], options: ReadOptions, source: str, taken: tuple[int | None, ...],
+    samples: Sequence[Sample], options: ReadOptions, places: tuple[str, str], taken: tuple[int | None, ...],
     guesses: list[Guess], *, many: bool,
 ) -> tuple[int, ...]:  # fmt: skip
+    source, header = places
     chosen = _chosen(options.value, [s.name for s in samples], "value", source)
     if chosen is not None:
         return (chosen,)
@@ -165,11 +170,11 @@ def _find_values(
             f"{source}: no column holds numbers (columns: {listed}): say which has the values, --value NAME"
         )
     if many and len(numbers) > 1:
-        _check_names([samples[i].name for i in numbers], numbers, source)
+        _check_names([samples[i].name for i in numbers], numbers, header)
         guesses.append(Guess(f"each of the {len(numbers)} columns of numbers is a series", ("--value", "--id")))
         return tuple(numbers)
     if len(numbers) > 1 and not named:
-        _check_names([samples[i].name for i in numbers], numbers, source)
+        _check_names([samples[i].name for i in numbers], numbers, header)
         listed = ", ".join(quoted(samples[i].name) for i in numbers[:8]) + ", …" * (len(numbers) > 8)
         first = shown(samples[numbers[0]].name)
         raise DataError(
@@ -177,7 +182,7 @@ def _find_values(
         )
     found = named[0] if named else numbers[0]
     same = [i for i in free if samples[i].name == samples[found].name]
-    _check_names([samples[i].name for i in same], same, source)
+    _check_names([samples[i].name for i in same], same, header)
     if len(rest) > 1 or samples[found].name:
         guesses.append(Guess(f"values are in column {quoted(samples[found].name)}", ("--value",)))
     return (found,)

@@ -50,7 +50,16 @@ def guess_format(column: TextColumn, *, chosen: str | None = None) -> DateFormat
     day, _, time = best.partition(" ")
     if day in ("dd/mm/yyyy", "dd-mm-yyyy"):
         return _which_first(column, shapes, day, time)
+    if best in ("yyyy/mm", "yyyy-mm"):
+        _refuse_split_years(column, best)
     return DateFormat(best)
+
+
+def _refuse_split_years(column: TextColumn, pattern: str) -> None:
+    """2000/01, 2001/02 may be years that begin in one and end in the next."""
+    parts = [re.fullmatch(r"[0-9]{2}([0-9]{2})[/-]([0-9]{2})", text) for text in column.texts]
+    if len(parts) > 1 and all(part and (int(part[1]) + 1) % 100 == int(part[2]) for part in parts):
+        raise column.refusal(0, f"a month, or a year from one to the next? Give --date-format {pattern}, or write yyyy")
 
 
 def _best_pattern(shapes: Shapes, count: int) -> tuple[str, int]:
@@ -83,8 +92,9 @@ def _which_first(column: TextColumn, shapes: Shapes, day: str, time: str) -> Dat
     above = [_first_above_12(shapes, names[0], field) for field in ("day", "month")]
     rows = [row for row in above if row is not None]
     if not rows:
-        shown = " or ".join(_reading(name, column) for name in names)
-        raise column.refusal(0, f"days or months first? {shown}; the file does not tell")
+        row = _row_with_two_readings(column, names)
+        shown = " or ".join(_reading(name, column, row) for name in names)
+        raise column.refusal(row, f"days or months first? {shown}; the file does not tell")
     texts = {row: f"line {column.lines[row]} has {quoted(column.texts[row])}" for row in rows}
     if len(texts) == 2:
         raise column.refusal(
@@ -104,7 +114,16 @@ def _first_above_12(shapes: Shapes, pattern: str, field: str) -> int | None:
     return min(found, default=None)
 
 
-def _reading(name: str, column: TextColumn) -> str:
+def _row_with_two_readings(column: TextColumn, names: list[str]) -> int:
+    """The first row whose day and month differ, or the first."""
+    try:
+        one, other = (DateFormat(name).parse(column).dates for name in names)
+    except DataError:
+        return 0
+    return int(np.argmax(one != other))
+
+
+def _reading(name: str, column: TextColumn, row: int) -> str:
     """What the dates would be in this format, with the option that chooses it."""
     try:
         dates = DateFormat(name).parse(column).dates
@@ -112,7 +131,7 @@ def _reading(name: str, column: TextColumn) -> str:
         return f"--date-format {name}"
     found = detect(dates[order(dates).rows])
     rows = f", a row every {found}" if isinstance(found, Frequency) else ""
-    return f"{dates[0]}{rows} (--date-format {name})"
+    return f"{dates[row]}{rows} (--date-format {name})"
 
 
 def _of_numbers(column: TextColumn, shapes: Shapes) -> DateFormat:
@@ -126,6 +145,8 @@ def _of_numbers(column: TextColumn, shapes: Shapes) -> DateFormat:
         _ask("excel", "Excel's number of a day", column, shapes.first(main))
     if any("." in shape for shape in like):
         return DateFormat("number")
+    if len(main) >= 10:
+        _ask_packed(column, values, like)
     if like <= {"000000000", "0000000000"} and low >= 10**8 and high < 5 * 10**9:
         _ask("unix", "seconds since 1970", column, shapes.first(main))
     if like <= {"000000000000", "0000000000000"} and low >= 10**11:
@@ -140,7 +161,27 @@ def _of_numbers(column: TextColumn, shapes: Shapes) -> DateFormat:
     for name in ("yyyymmdd", "yyyymm"):
         if like == {"0" * len(name)} and all(_plausible(values, name)):
             return DateFormat(name, f"all {len(values):,} numbers make such dates")
+    _ask_packed(column, values, like)
     return DateFormat("number")
+
+
+def _ask_packed(column: TextColumn, values: NDArray[np.int64], like: set[str]) -> None:
+    """Digits that make dates, but whose steps would be no even numbers: 210131, 210201."""
+    packed = {6: ("yymmdd", 100, 1), 8: ("ddmmyyyy", 10**4, 10**6), 10: ("yyyymmddhh", 10**4, 100),
+              12: ("yyyymmddhhmm", 10**6, 10**4), 14: ("yyyymmddhhmmss", 10**8, 10**6)}  # fmt: skip
+    length = len(next(iter(like))) if len(like) == 1 else 0
+    if length not in packed or len(values) < 3 or not next(iter(like)).isdigit():
+        return
+    name, month, day = packed[length]
+    months, days = values // month % 100, values // day % 100
+    if length != 6 and length != 8:
+        plausible = ((values // 10 ** (length - 4) >= 1900) & (values // 10 ** (length - 4) < 2200)).all()
+    else:
+        plausible = length == 6 or bool(((values % 10**4 >= 1900) & (values % 10**4 < 2200)).all())
+    if plausible and ((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all():
+        raise column.refusal(
+            0, f"a number, or a time written {name}? Write it as 2021-03-01T00:00, or give --date-format number"
+        )
 
 
 def _plausible(values: NDArray[np.int64], name: str) -> Iterator[bool]:

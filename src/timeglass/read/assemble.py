@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from timeglass.dates.calendar import Dates, Frequency
 from timeglass.dates.frequencies import Irregular
+from timeglass.dates.local_time import local_times
 from timeglass.errors import DataError
 from timeglass.read.date_column import BAD_TIME
 from timeglass.read.faults import Faults
@@ -38,6 +39,7 @@ def assemble(
 ) -> Panel:
     """All series of a table. With `faults` that gather, those are left out of which nothing is left."""
     _check_rows(table)
+    _as_local_days(table)
     _date_changes(table)
     missing = _missing_texts(table.gathered.missing)
     flat = flatten(table)
@@ -45,7 +47,7 @@ def assemble(
         flat = _without_bad_rows(flat)
     frequency = common_frequency(flat, options.frequency)
     log = Log(table.source, options, faults, table.date_format)
-    log.unit = table.unit
+    log.unit, log.zone = table.unit, table.zone
     log.wide = table.ids is None and len(table.value_columns) > 1
     frequency = _mend_all(flat, frequency, log, table, missing)
     flat = _without_empty(flat)
@@ -65,6 +67,25 @@ def assemble(
 def _check_rows(table: Table) -> None:
     if table.gathered.rows == 0:
         raise DataError(f"{table.source} has a header ({', '.join(table.names)[:40]}) but no rows")
+
+
+def _as_local_days(table: Table) -> None:
+    """Times that are all midnights of their zone are days: clocks that were changed do not make 23 hours of one."""
+    times, zone = table.times, table.zone
+    if (
+        times is None
+        or zone in (None, "UTC")
+        or np.datetime_data(times.dtype)[0] != "s"
+        or BAD_TIME in times[:1].view(np.int64)
+    ):
+        return
+    some = local_times(times[:100], zone)
+    if some is None or (some != some.astype("datetime64[D]")).any():
+        return
+    local = local_times(times, zone)
+    if local is not None and (local == local.astype("datetime64[D]")).all():
+        table.times = local.astype("datetime64[D]")
+        table.notes.append(f"all times are midnights of {zone}: they are held as its days")
 
 
 def _date_changes(table: Table) -> None:

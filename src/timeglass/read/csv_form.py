@@ -74,6 +74,11 @@ def find_form(block: Block, options: ReadOptions, source: str, *, many: bool) ->
 
 
 def _separator(block: Block, options: ReadOptions, source: str) -> tuple[str, list[Guess]]:
+    if (mark := re.match(rb"sep=(.)\r?\n", block.content)) and options.header is None:
+        raise DataError(
+            f"{source}:{block.first_line}: this line is Excel's, for the separator: use --skip-lines "
+            f"{block.first_line} --separator {mark[1].decode('utf-8', 'replace')}"
+        )
     if options.separator is not None:
         return options.separator, []
     lines = block.content[: 64 * _LINES * 16].decode("utf-8", "replace").split("\n")[:_LINES]
@@ -109,7 +114,7 @@ def _header(
         example = shown(separator.join(row))
         raise DataError(
             f"{source}:{line}: the first line looks like data ({example}): use --no-header, or put a header above it, "
-            "such as Month,Value"
+            "such as Month,Value; if these are names: --header"
         )
     if len(first) == 1:
         return row, [], Block(b"", line + 1, block.left)
@@ -145,7 +150,7 @@ def _check_width(rest: list[tuple[int, list[str]]], names: list[str], source: st
     if width != len(names) and often * 10 >= len(rest) * 9:
         raise DataError(
             f"{source}:{line}: the header has {counted(len(names), 'name')} ({shown(', '.join(names))}), but the rows "
-            f"have {width} fields: name each column, or use --skip-lines where the header comes later"
+            f"have {counted(width, 'field')}: name each column, or use --skip-lines where the header comes later"
         )
 
 
@@ -192,10 +197,11 @@ def _decimal(rest: list[Record], layout: Layout, options: ReadOptions, source: s
     if options.thousands == ".":
         return ","
     group, width = options.thousands or "\0", len(layout.names)
+    alike = str.maketrans({"\u00a0": " ", "\u202f": " ", "’": "'"}) if options.thousands else {}
     found: dict[str, str] = {}
     for line, row in rest:
         for column in layout.values if len(row) == width else ():
-            found.setdefault(row[column].replace(group, ""), f"{source}:{line}:{column + 1}")
+            found.setdefault(row[column].translate(alike).replace(group, ""), f"{source}:{line}:{column + 1}")
     decimal, why = find_decimal(found)
     if decimal == ",":
         guesses.append(Guess(f"the decimal mark is a comma{', since ' * bool(why)}{why}", ("--decimal",)))
@@ -224,9 +230,11 @@ def _dates(
             )
         return found, layout
     if options.time is not None or name.lower() in TIMES:
+        odd = next((text for text in texts if not looks_like_date(text)), next(iter(texts), ""))
+        where = f"{source}:{texts[odd]}:{place + 1}" if odd else source
         raise DataError(
-            f"{source}: column {quoted(name)} holds no times that can be read ({quoted(next(iter(texts), ''))}): "
-            "say how they are written, --date-format dd.mm.yyyy, or --time none to number the rows"
+            f"{where}: column {quoted(name)} holds {quoted(odd)}: most of its texts are no times that can be read: say "
+            "how they are written, --date-format dd.mm.yyyy, or --time none to number the rows"
         )
     kept = tuple(guess for guess in layout.guesses if "--time" not in guess.options)
     guess = Guess(f"column {quoted(name)} holds no dates: the rows are numbered", ("--time", "--date-format"))

@@ -19,7 +19,7 @@ from timeglass.read.rows import Rows, footer_hint, read_rows, records
 from timeglass.read.table import Table, missing_fault
 from timeglass.read.text import Block, Text
 from timeglass.series.series import Change, as_text
-from timeglass.words import quoted
+from timeglass.words import counted, quoted
 
 __all__ = ["read_csv"]
 
@@ -38,6 +38,7 @@ class _Reader:
         if layout.time is not None and form.dates is not None:
             self.dates = DateColumn(form.dates, source, form.name(layout.time), layout.time + 1)
         self.rounded: list[str] = []
+        self.blank: list[int] = []  # lines that hold nothing but separators
         self.changes: list[Change] = []
         self.units: dict[int, tuple[str, int]] = {}  # of each column, with the line of the first
 
@@ -48,6 +49,7 @@ class _Reader:
         known = form.records if block is form.rows else None
         lines = records(block, form.separator, self.source) if known is None else known
         rows = read_rows(lines, (form.separator, form.width), self.source, faults, left=block.left)
+        self.blank += rows.blank
         codes = times = None
         if layout.id is not None:
             names = rows.column(layout.id)
@@ -101,14 +103,19 @@ class _Reader:
         """One column has one unit: 3 kWh and 3 MWh are not the same 3."""
         first, where = self.units.setdefault(column[0], (unit, line))
         if first != unit:
-            message = f"{self.source}:{line}:{column[0]}: column {quoted(column[1])}: its unit is {quoted(unit)}"
-            message += f", in line {where} it is {quoted(first)}: bring them to one, and read them then"
+            names = [quoted(name) if name else "none" for name in (unit, first)]
+            message = f"{self.source}:{line}:{column[0]}: column {quoted(column[1])}: its unit is {names[0]}"
+            message += f", in line {where} it is {names[1]}: bring them to one, and read them then"
             self.faults.add(Fault("value", message, line, column[0]))
 
     def notes(self) -> list[str]:
         more = len(self.rounded) - _MOST_NOTED
         tail = [f"and {more:,} more values that a double cannot hold exactly"] if more > 0 else []
-        return [*self.rounded[:_MOST_NOTED], *tail]
+        lines = ", ".join(f"line {line}" for line in self.blank[:3]) + ", …" * (len(self.blank) > 3)
+        blank = (
+            [f"{counted(len(self.blank), 'row')} of nothing but separators left out ({lines})"] if self.blank else []
+        )
+        return [*blank, *self.rounded[:_MOST_NOTED], *tail]
 
 
 def _lines(rows: Rows) -> Lines:

@@ -41,13 +41,13 @@ class DateColumn:
         unique = dict.fromkeys(texts)
         new = [text for text in unique if text not in self._known]
         if len(new) == len(texts):
-            return self._times(texts, lines, faults, left=left)
+            return self._times(texts, lines, faults, left=left, end=lines[-1] if texts else 0)
         if len(self._known) + len(new) > _MOST_KEPT:
             self._known = {text: self._known[text] for text in unique if text in self._known}
         if new:
             first = {text: row for row, text in reversed(list(enumerate(texts)))}
             places = [lines[first[text]] for text in new]
-            times = self._times(new, places, None if faults.gather else faults, left=left)
+            times = self._times(new, places, None if faults.gather else faults, left=left, end=lines[-1])
             self._known.update(zip(new, times.tolist(), strict=True))
         found = np.fromiter(map(self._known.__getitem__, texts), np.int64, len(texts))
         if faults.gather:
@@ -61,7 +61,7 @@ class DateColumn:
             faults.add(Fault("date", message, lines[row], self._position))
 
     def _times(
-        self, texts: Sequence[str], lines: Sequence[int], faults: Faults | None, *, left: int | None
+        self, texts: Sequence[str], lines: Sequence[int], faults: Faults | None, *, left: int | None, end: int
     ) -> NDArray[np.int64]:
         """The time of each text. What is none is an error or, where faults are gathered, BAD_TIME and a reason."""
         column = TextColumn(texts, lines, self._source, self._name, self._position)
@@ -69,7 +69,7 @@ class DateColumn:
             return self._parsed(column)
         except DataError as error:
             if faults is not None and not faults.gather:
-                raise self._with_footer(error, column, left=left) from None
+                raise self._with_footer(error, column, left=left, end=end) from None
         found, good = (
             np.full(len(texts), BAD_TIME),
             next((t for t, time in self._known.items() if time != BAD_TIME), None),
@@ -82,19 +82,22 @@ class DateColumn:
                 found[row] = self._parsed(beside)[-1]
                 good = good or text
             except DataError as error:
-                message = str(self._with_footer(error, column, left=left if row == len(texts) - 1 else None))
+                message = str(self._with_footer(error, column, left=left, end=end))
                 self._reasons[text] = message.removeprefix(f"{self._source}:{line}:")
         if faults is not None:
             self._report(found, texts, lines, faults)
         return found
 
-    def _with_footer(self, error: DataError, column: TextColumn, *, left: int | None) -> DataError:
-        """The error; where it is about a text at the end of a file that is nothing like a date, what else it may be."""
-        message, end = str(error), len(column)
-        for row in range(max(0, end - 3), end):
-            here = message.startswith(f"{self._source}:{column.lines[row]}:")
-            if here and not looks_like_date(column.texts[row]) and not looks_like_number(column.texts[row]):
-                return DataError(message + footer_hint(end - row, end, left))
+    def _with_footer(self, error: DataError, column: TextColumn, *, left: int | None, end: int) -> DataError:
+        """The error; where it is about a text at the end of a file that is nothing like a date, what else it may be.
+
+        `end` is the line of the last text, which may be a known one.
+        """
+        message = str(error)
+        for text, line in zip(column.texts, column.lines, strict=True) if left is not None else ():
+            here = end - line < 3 and message.startswith(f"{self._source}:{line}:")
+            if here and not looks_like_date(text) and not looks_like_number(text):
+                return DataError(message + footer_hint(end - line + 1, end - 1, left))
         return error
 
     def _parsed(self, column: TextColumn) -> NDArray[np.int64]:

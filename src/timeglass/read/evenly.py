@@ -7,7 +7,9 @@ import numpy as np
 from timeglass.dates.calendar import Frequency
 from timeglass.dates.clock_changes import clock_changes
 from timeglass.dates.frequencies import Irregular, detect, steps
+from timeglass.dates.frequency_words import parse_frequency
 from timeglass.dates.gaps import Gap, gaps
+from timeglass.dates.local_time import local_times
 from timeglass.errors import OptionError
 from timeglass.read.log import Log, Rows
 from timeglass.read.missing import leave_out
@@ -17,6 +19,8 @@ from timeglass.words import counted
 
 __all__ = ["fill_gaps", "resample_rows"]
 
+_WORDS = ((60, "second"), (3600, "minute"), (86400, "hour"))  # seconds between rows, and what to gather them by
+_CALENDAR = ("day", "business day", "week", "month", "quarter", "year")  # which begin at midnight of the zone
 _LONGEST_GAP, _ANY_GAP = 10, 1000  # times the rows that there are, and so many more, are filled in at most
 
 
@@ -30,7 +34,13 @@ def resample_rows(rows: Rows, log: Log) -> Frequency | None:
     for row in np.flatnonzero(~known).tolist():
         leave_out(rows, log, row)
     rows.keep(known)
-    found = resample(rows.dates, rows.values, words, how)
+    dates = rows.dates
+    if log.zone is not None and parse_frequency(words, "--resample").unit in _CALENDAR:
+        local = local_times(dates, log.zone) if np.datetime_data(dates.dtype)[0] in ("s", "ms", "us") else dates
+        if local is None:
+            raise OptionError(f"--resample {words}: the zone {log.zone} is not known here: install tzdata")
+        dates = local
+    found = resample(dates, rows.values, words, how)
     filled = found.counts > 0  # what is empty is a gap like any other
     for place in np.flatnonzero(filled).tolist():
         line, new = int(rows.lines[found.first_rows[place]]), as_text(found.values[place])
@@ -114,7 +124,9 @@ def _irregular(rows: Rows, log: Log, why: str = "", frequency: Frequency | None 
     what = f"{usual}{why}the dates are not evenly spaced (steps: {shown}{more}; {where})"
     remedy = "choose --freq none to take the rows as they follow each other"
     if rows.dates.dtype.kind == "M":
-        remedy = f"choose --resample day, month or the like, or {remedy.removeprefix('choose ')}"
+        middle = np.median(np.diff(rows.dates.astype("datetime64[us]")).astype(np.int64)) / 10**6
+        words = next((words for most, words in _WORDS if middle < most), "day, month")
+        remedy = f"choose --resample {words} or the like, or {remedy.removeprefix('choose ')}"
     log.fault("steps", rows, f"{what}: {remedy}", bad + 1)
 
 

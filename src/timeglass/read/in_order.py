@@ -43,8 +43,11 @@ def merge_duplicates(rows: Rows, log: Log) -> None:
         return
     one, other = rows.values[pairs[:, 0]], rows.values[pairs[:, 1]]
     same = (one == other) | (np.isnan(one) & np.isnan(other))
-    if not same.all() and log.options.duplicates is None:
+    repeated: dict[object, str] = {}
+    if log.options.duplicates is None:
         repeated = {change.time: str(change) for change in clock_changes(rows.dates) if change.kind == "repeated"}
+        same &= [date not in repeated for date in rows.dates[pairs[:, 0]]]  # two hours, also where they are alike
+    if not same.all() and log.options.duplicates is None:
         for a, b in pairs[~same].tolist():
             log.fault("duplicate", rows, _twice(rows, log, a, b, repeated.get(rows.dates[a])), b)
     for a, b in pairs[same].tolist() if log.options.strict else ():
@@ -73,7 +76,7 @@ def _merge(rows: Rows, log: Log, pairs: NDArray[np.int64], same: NDArray[np.bool
         first = int(pairs[group[0], 0])
         places = [first, *pairs[group, 1].tolist()]
         keep[places[1:]] = False
-        if same[group].all():
+        if same[group].all() and how != "sum":
             for place in places[1:] if not log.options.strict else ():  # else it is a fault, and said
                 log.change(rows, place, log.old(rows, place), "", f"the same as in {log.unit} {rows.lines[first]}")
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -124,7 +125,9 @@ def _find_time(
     chosen = _chosen(options.time, [s.name for s in samples], "time", source)
     if chosen is not None:
         return chosen
-    free = [i for i in range(len(samples)) if i not in (id_, *_values_places(samples, options))]
+    taken = {id_, *_values_places(samples, options)}
+    free = [i for i in range(len(samples)) if i not in taken]
+    _refuse_parts(samples, source)
     dates = [i for i in free if samples[i].kind == "date"]
     named = [i for i in _named(samples, TIMES, ("date", "number", "whole", "text", "blank")) if i in free]
     found = [i for i in named if samples[i].kind == "date"] or dates or named
@@ -142,6 +145,18 @@ def _find_time(
         return None
     guesses.append(Guess(f"times are in column {quoted(samples[found[0]].name)}", ("--time",)))
     return found[0]
+
+
+def _refuse_parts(samples: Sequence[Sample], source: str) -> None:
+    """Years in one column and months in another are a time only together."""
+    kinds = {sample.name.lower(): sample for sample in samples}
+    for first, second in (("year", "month"), ("year", "quarter"), ("year", "week"), ("date", "time"), ("date", "hour")):
+        if first in kinds and second in kinds and kinds[second].kind in ("number", "whole", "text"):
+            names = f"{quoted(kinds[first].name)} and {quoted(kinds[second].name)}"
+            raise DataError(
+                f"{source}: the time is spread over the columns {names}: join them in one, such as 2021-03 or "
+                "2021-03-01T14:00, or say which one counts, --time NAME"
+            )
 
 
 def _values_places(samples: Sequence[Sample], options: ReadOptions) -> list[int]:
@@ -189,7 +204,7 @@ def _find_values(
 
 
 def _check_names(names: Sequence[str], places: Sequence[int], source: str) -> None:
-    again = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    again = next((name for name, count in Counter(names).items() if count > 1), None)
     if again is not None:
         same = [place for place, name in zip(places, names, strict=True) if name == again]
         each = " or ".join(f"--value {place + 1}" for place in same)

@@ -48,6 +48,7 @@ class Log:
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unit: str = "line"  # by which rows are counted
+    zone: str | None = None  # of times in UTC
     wide: bool = False  # series of one table side by side may begin late and end early
 
     def label(self, date: np.datetime64 | np.int64) -> str:

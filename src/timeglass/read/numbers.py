@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from timeglass.types import Array
-from timeglass.words import quoted
 
 __all__ = ["NumberFormat", "Numbers", "is_held"]
 
@@ -19,7 +18,13 @@ _NUMBER = r"[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+"
 _ONE = re.compile(_NUMBER)
 _MANY = re.compile(rf"(?:{_NUMBER}\n)*+")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,.' \u00a0\u202f’_][0-9]{3})+(?:[.,][0-9]+)?")
-_UNIT = re.compile(rf"([$€£¥]|[A-Z]{{3}}\s)?\s*({_NUMBER})\s*([^0-9\s.,+-][^0-9]*)?")
+_UNIT = re.compile(
+    r"([+-]?)([$€£¥]|[A-Z]{3}(?=[\s0-9]))?\s*([+-]?[0-9.,](?:[0-9.,' _]*[0-9.,])?(?:[eE][+-]?[0-9]+)?)\s*"
+    r"([^0-9\s.,+-][^0-9]*)?"
+)
+_ALIKE = str.maketrans(
+    {"\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"}
+)  # marks between thousands that look alike
 _BOOLEANS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0}
 _INFINITE = ("inf", "infinity", "+inf", "-inf", "+infinity", "-infinity")
 _WHOLE = 2.0**53  # from here on not every whole number has a double of its own
@@ -77,6 +82,8 @@ class NumberFormat:
                 found.missing.append(row)
             elif (plain := self._plain(text)) is not None:
                 self._take(found, row, plain)
+                if self.strip_unit:
+                    found.units.setdefault("", row)
             elif self.booleans and text.lower() in _BOOLEANS:
                 found.values[row] = _BOOLEANS[text.lower()]
                 found.changed.append((row, "read as a number, as asked"))
@@ -99,13 +106,14 @@ class NumberFormat:
 
     def _plain(self, text: str) -> str | None:
         """The text as Python writes numbers, None where it is none."""
+        if self.thousands is not None:
+            text = text.translate(_ALIKE)
         if self.thousands is not None and self.thousands in text:
             whole, mark, part = text.partition(self.decimal)
-            digits = whole.replace("\u00a0", " ").replace("\u202f", " ")
             group = re.escape(self.thousands)
-            if self.thousands in part or not re.fullmatch(rf"[+-]?[0-9]{{1,3}}(?:{group}[0-9]{{3}})+", digits):
+            if self.thousands in part or not re.fullmatch(rf"[+-]?[0-9]{{1,3}}(?:{group}[0-9]{{3}})+", whole):
                 return None
-            text = digits.replace(self.thousands, "") + mark + part
+            text = whole.replace(self.thousands, "") + mark + part
         if self.decimal == ",":
             if "." in text:
                 return None
@@ -113,11 +121,14 @@ class NumberFormat:
         return text if _ONE.fullmatch(text) else None
 
     def _without_unit(self, text: str) -> tuple[str, str] | None:
-        changed = text.replace(",", ".") if self.decimal == "," and "." not in text else text
-        match = _UNIT.fullmatch(changed)
-        if not match or not (match[1] or match[3]) or math.isinf(float(match[2])):
+        """The number before or after a unit, and the unit."""
+        match = _UNIT.fullmatch(text.translate(_ALIKE))
+        if not match or not (match[2] or match[4]):
             return None
-        return match[2], f"{match[1] or ''}{match[3] or ''}".strip()
+        plain = self._plain(match[1] + match[3])
+        if plain is None or math.isinf(float(plain)):
+            return None
+        return plain, f"{match[2] or ''}{match[4] or ''}".strip()
 
     def _check_held(self, found: Numbers, texts: Sequence[str]) -> None:
         values = found.values
@@ -138,15 +149,18 @@ class NumberFormat:
             return "true or false, not a number: --booleans reads them as 1 and 0"
         if _GROUPED.fullmatch(text):
             mark = next(c for c in text if not (c.isdigit() or c in "+-"))
-            mark = " " if mark in " \u00a0\u202f" else mark
-            return f"it has a thousands mark: use --thousands {quoted(mark) if mark in ' ’' else mark}"
-        if "," in text and self.decimal == "." and _ONE.fullmatch(text.replace(",", ".")):
+            mark = mark.translate(_ALIKE)
+            return f"it has a thousands mark: use --thousands {repr(mark) if mark in ' ' else mark}"
+        if "," in text and self.decimal == "." and self.thousands != "," and _ONE.fullmatch(text.replace(",", ".")):
             return "expected a number such as 58.0: is its comma the decimal mark? use --decimal ,"
         if "." in text and self.decimal == "," and _ONE.fullmatch(text):
             return "it has a decimal point where the others have a comma; correct it in the file, or use --decimal ."
         if self._without_unit(text) is not None:
             return "a number with a unit: --strip-unit reads it without"
-        return "expected a number such as 58.0; correct it in the file, or cut the row"
+        what = "expected a number such as 58.0; correct it in the file, or cut the row"
+        if len(text) <= 12 and not any(map(str.isdigit, text)):
+            return f"{what}; if it stands for no value: --missing-word {text if text.isalnum() else repr(text)}"
+        return what
 
 
 def _all_numbers(texts: Sequence[str]) -> Array | None:

@@ -98,7 +98,7 @@ class Report:
         panel = self.panel
         origin = panel.origin if panel is not None else None
         found: dict[str, Any] = {
-            "source": self.source, "clean": self.clean, "sha256": origin.sha256 if origin else "",
+            "source": printable(self.source), "clean": self.clean, "sha256": origin.sha256 if origin else "",
             "fetched": origin.fetched if origin else None,
             "rows": len(panel.values) if panel is not None else 0,
             "series": list(panel.ids) if panel is not None else [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from timeglass.errors import DataError
 from timeglass.read.faults import Fault, Faults
@@ -21,8 +21,9 @@ Record = tuple[int, list[str]]  # the line on which it begins, and its fields
 class Rows:
     """Rows of one block: their fields, without the blanks around them, and their lines."""
 
-    def __init__(self, fields: list[list[str]], lines: list[int]) -> None:
+    def __init__(self, fields: list[list[str]], lines: list[int], blank: Sequence[int] = ()) -> None:
         self.fields, self.lines = fields, lines
+        self.blank = blank  # lines that hold nothing but separators
 
     def column(self, position: int) -> list[str]:
         """The texts of a column, from 0."""
@@ -37,12 +38,15 @@ def read_rows(
     Where the file ends with them, `left` lines are left out after: what stands there may be no record at all.
     """
     separator, width = form
-    fields, lines, wrong, filled = [], [], [], 0
+    fields, lines, wrong, blank, filled = [], [], [], [], 0
     for line, row in found:
         filled += 1
-        if len(row) == width and (width > 1 or row[0].strip()):
-            fields.append(row)
+        if len(row) == width and (width == 1 or any(map(str.strip, row))):
+            fields.append(row)  # in a table of one column a blank line is a missing value
             lines.append(line)
+        elif len(row) == width and width > 1:
+            blank.append(line)
+            filled -= 1
         elif len(row) > 1 or row[0].strip():
             wrong.append((filled, line, row))
         else:
@@ -50,7 +54,10 @@ def read_rows(
     for place, line, row in wrong:
         message = _other_width(row, separator, width, f"{source}:{line}")
         faults.add(Fault("fields", message + footer_hint(filled - place + 1, filled, left), line))
-    return Rows(fields, lines)
+    while width == 1 and left is not None and fields and not fields[-1][0].strip():
+        fields.pop()  # blank lines at the end
+        lines.pop()
+    return Rows(fields, lines, blank)
 
 
 def footer_hint(count: int, rows: int, left: int | None) -> str:

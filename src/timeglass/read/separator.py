@@ -72,6 +72,13 @@ def find_decimal(texts: Mapping[str, str]) -> tuple[str, str]:
     commas = [text for text in texts if "," in text and "." not in text and looks_like_number(text)]
     points = [text for text in texts if "." in text and "," not in text and looks_like_number(text)]
     plain = [text for text in commas if not _is_group(text)]
+    whole = next((text for text in texts if re.fullmatch(r"[+-]?[1-9][0-9]{2,}", text)), None)
+    if not commas and points and whole and all(_is_group(text.replace(".", ",")) for text in points):
+        group = points[0]
+        raise DataError(
+            f"{texts[group]}: is {quoted(group)} beside {quoted(whole)} {group} or {group.replace('.', '')}? The file "
+            "does not tell: give --decimal . or --thousands ."
+        )
     if not commas or any(_ENGLISH.fullmatch(text) for text in texts):
         return ".", ""
     if points and len(plain) == len(commas):

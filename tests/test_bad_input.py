@@ -91,7 +91,7 @@ CASES = [
     # its structure
     Case("header only", "Month,Value\n", ("data.csv has a header (Month,Value) but no rows",)),
     Case("no header", "\n".join(ROWS), ("data.csv:1: the first line looks like data (1900-01,0.5): use --no-header",)),
-    Case("one column", "Value\n1\n2\n", ("the value column is expected to be number 2 (--value), but the table has 1 column, 'Value'",)),
+    Case("one column", "Value\n1\n2\n", ("number 2 (--value), but the table has 1 column, 'Value'",)),
     Case("ragged row", table(L7="1900-06,1,2,3"), ("data.csv:7: 4 fields where the header has 2: '1900-06,1,2,3'",)),
     Case(
         "an unnamed field in every row",

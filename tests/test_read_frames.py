@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import warnings
 from typing import Any
 
 import narwhals as nw
@@ -22,7 +21,6 @@ from hypothesis import strategies as st
 from timeglass import DataError, InputError
 from timeglass.errors import TimeglassError
 from timeglass.read import Panel, ReadOptions, read_panel, read_series
-from timeglass.read.reading import gather
 
 DAYS = [dt.date(2020, 1, 1) + dt.timedelta(i) for i in range(5)]
 TEXTS = [str(day) for day in DAYS]
@@ -119,90 +117,6 @@ def test_arrays_of_several_series():
         assert panel.values.tolist() == [1, 2, 3, 4, 10, 30, 20, 50]
         assert panel.dates is None
     assert read_panel(np.asfortranarray(np.arange(6.0).reshape(3, 2))).values.tolist() == [0, 2, 4, 1, 3, 5]
-
-
-# ---- indexes of pandas, zones
-
-
-@pytest.mark.parametrize(
-    ("start", "freq", "unit", "words", "form"),
-    [
-        ("2020-01", "M", "M", "month", None), ("1600-01", "M", "M", "month", None), ("1600", "Y", "Y", "year", None),
-        ("1959Q3", "Q", "M", "quarter", "yyyyQq"), ("1600Q1", "Q", "M", "quarter", "yyyyQq"),
-        ("2020-02-27", "D", "D", "day", None), ("1676-12-30", "D", "D", "day", None),
-        ("2020-01-01 22:00", "h", "s", "hour", None), ("2020-01-01 22:59", "min", "s", "minute", None),
-        ("2020Q1", "Q-NOV", "D", "quarter, on day 1 of Mar, Jun, Sep, Dec", None),
-        ("1600", "Y-JUN", "D", "year, on day 1 of July", None), ("1600-01-01", "W-SUN", "D", "week, on Mondays", None),
-        ("2020-01", "2M", "D", "2 months", None),
-    ],
-)  # fmt: skip
-def test_periods_are_called_by_their_beginning(start, freq, unit, words, form):
-    index = pd.period_range(start, periods=5, freq=freq)
-    series = read_series(pd.Series(VALUES, index=index, name="size"))
-    assert series.dates is not None
-    assert (series.dates.dtype, str(series.frequency), series.date_format) == (f"datetime64[{unit}]", words, form)
-    beginnings = [np.datetime64(period.start_time.isoformat(), "s") for period in index]
-    assert series.dates.astype("datetime64[s]").tolist() == [beginning.item() for beginning in beginnings]
-    assert (series.name, series.position, series.values.tolist()) == ("size", 2, VALUES)
-
-
-@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-def test_an_index_of_dates(unit):
-    index = pd.date_range("2020-01-01", periods=5, unit=unit, name="when")
-    check(read_panel(pd.DataFrame({"a": VALUES, "b": VALUES}, index=index)), ["a", "b"], [VALUES] * 2, [DAYS] * 2,
-          [[1, 2, 3, 4, 5]] * 2)  # fmt: skip
-    series = read_series(pd.Series(VALUES, index=index[::-1]))
-    assert (series.dates.tolist(), series.values.tolist(), series.lines.tolist()) == (
-        DAYS,
-        VALUES[::-1],
-        [5, 4, 3, 2, 1],
-    )
-    assert series.notes == (
-        "the rows stood newest first, and were turned round (2020-01-04 comes after 2020-01-05 (row 1))",
-    )
-
-
-INDEXES = [pd.Index(TEXTS), pd.Index(DAYS), pd.MultiIndex.from_arrays([LONG["unique_id"], LONG["ds"]])]
-
-
-@pytest.mark.parametrize(
-    "source",
-    [*(pd.DataFrame({"y": VALUES}, index=index) for index in INDEXES), pd.Series(VALUES, index=INDEXES[0]),
-     nw.from_native(pd.DataFrame({"y": VALUES}, index=pd.date_range("2020", periods=5)))],
-    ids=["texts", "dates", "two levels", "Series", "narwhals"],
-)  # fmt: skip
-def test_an_index_that_is_no_row_number_is_not_dropped_in_silence(source):
-    """Two series one after another as one, without a word, or rows numbered that have dates."""
-    panel, faults = gather(source, ReadOptions())
-    said = [fault.message for fault in faults.found]
-    if panel is not None and panel.dates is None:
-        assert any("index" in line for line in (*said, *panel.origin.notes, *panel.origin.guesses))
-    assert panel is not None or said
-
-
-HOURS = np.arange("2021-10-30T22", "2021-10-31T03", dtype="datetime64[h]").astype("datetime64[us]")  # in UTC
-ZONED = pd.DatetimeIndex(HOURS, tz="UTC").tz_convert("Europe/Berlin")
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        pd.Series(VALUES, index=ZONED), pd.DataFrame({"t": ZONED, "y": VALUES}),
-        pl.DataFrame({"t": pl.Series(HOURS).dt.replace_time_zone("UTC"), "y": VALUES}).with_columns(
-            pl.col("t").dt.convert_time_zone("Europe/Berlin")),
-        pa.table({"t": pa.array(HOURS, pa.timestamp("us", "Europe/Berlin")), "y": VALUES}), {"t": ZONED, "y": VALUES},
-        {"t": list(ZONED.to_pydatetime()), "y": VALUES},
-    ],
-    ids=["index", "pandas", "polars", "pyarrow", "dict", "lists"],
-)  # fmt: skip
-def test_times_with_a_zone_are_held_in_utc(source, request):
-    with warnings.catch_warnings(record=True) as said:
-        series = read_series(source)
-    assert not said
-    assert series.dates is not None
-    assert (series.dates.dtype, series.dates.tolist()) == ("datetime64[s]", HOURS.astype("datetime64[s]").tolist())
-    assert str(series.frequency) == "hour"
-    assert series.zone == "Europe/Berlin" or (series.zone and "lists" in request.node.name)
 
 
 # ---- values

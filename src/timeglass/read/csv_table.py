@@ -103,9 +103,8 @@ class _Reader:
         """One column has one unit: 3 kWh and 3 MWh are not the same 3."""
         first, where = self.units.setdefault(column[0], (unit, line))
         if first != unit:
-            names = [quoted(name) if name else "none" for name in (unit, first)]
-            message = f"{self.source}:{line}:{column[0]}: column {quoted(column[1])}: its unit is {names[0]}"
-            message += f", in line {where} it is {names[1]}: bring them to one, and read them then"
+            message = f"{self.source}:{line}:{column[0]}: column {quoted(column[1])}: its unit is {quoted(unit)}"
+            message += f", in line {where} it is {quoted(first)}: bring them to one, and read them then"
             self.faults.add(Fault("value", message, line, column[0]))
 
     def notes(self) -> list[str]:

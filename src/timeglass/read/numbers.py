@@ -82,8 +82,6 @@ class NumberFormat:
                 found.missing.append(row)
             elif (plain := self._plain(text)) is not None:
                 self._take(found, row, plain)
-                if self.strip_unit:
-                    found.units.setdefault("", row)
             elif self.booleans and text.lower() in _BOOLEANS:
                 found.values[row] = _BOOLEANS[text.lower()]
                 found.changed.append((row, "read as a number, as asked"))

@@ -161,6 +161,12 @@ def test_whole_numbers_that_a_double_does_not_hold_are_said_whatever_they_come_i
     assert f"row 1: {first} cannot be held exactly; kept as {float(first)!r}" in series.notes
 
 
+def test_a_decimal_that_is_no_double_but_0_is_said():
+    for tiny in (decimal.Decimal("1e-400"), "1e-400"):
+        (note,) = read_series([tiny, tiny]).notes[:1]
+        assert "cannot be held exactly; kept as 0.0" in note
+
+
 def test_the_largest_doubles_make_no_noise():
     assert read_series([1.0, 1.7e308, 1.7e308, 1.7e308]).values.tolist() == [1.0, 1.7e308, 1.7e308, 1.7e308]
 

@@ -139,6 +139,8 @@ def _of_numbers(column: TextColumn, shapes: Shapes) -> DateFormat:
     main = max(shapes.counts, key=lambda shape: shapes.counts[shape])
     like = {shape for shape in shapes.counts if re.fullmatch(r"[+-]?0{1,18}(\.0+)?", shape)}
     whole = [shapes.number(rows, 0, len(shape)) for shape, rows in shapes if shape in like and shape.isdigit()]
+    if not whole and {shape.partition(".")[0] for shape in like} == {"00000"}:  # days of Excel's with a time of day
+        whole = [shapes.number(rows, 0, 5) for shape, rows in shapes if shape in like]
     values = np.concatenate([*whole, np.zeros(int(not whole), np.int64)])
     low, high = int(values.min()), int(values.max())
     if {shape.partition(".")[0] for shape in like} == {"00000"} and low >= 20_000 and high < 80_000:

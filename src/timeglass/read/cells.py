@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,10 +117,12 @@ def _of_objects(name: str, values: list[Any]) -> Cells:
         rounded = [(i, str(v)) for i, v in enumerate(values) if held[i] and int(v) != int(numbers[i])]
         exact = [int(value) if value is not None else 0 for value in values]
         return Cells(name, numbers, whole=True, exact=exact, rounded=tuple(rounded))
-    if all(hasattr(kind, "__float__") for kind in kinds):
+    if all(hasattr(kind, "__float__") and not issubclass(kind, np.datetime64 | np.timedelta64) for kind in kinds):
         numbers = np.array(list(map(_float, values)), np.float64)
         far = np.flatnonzero(np.abs(numbers) >= _WHOLE).tolist()
         lost = [(i, str(values[i])) for i in far if np.isfinite(numbers[i]) and int(values[i]) != int(numbers[i])]
+        gone = [i for i in np.flatnonzero(numbers == 0).tolist() if values[i] != 0]
+        lost += [(i, str(values[i])) for i in gone]
         return Cells(name, numbers, rounded=tuple(lost))
     zone = None
     if any(getattr(value, "tzinfo", None) is not None for value in values):
@@ -236,6 +239,9 @@ def cells_of_series(series: Any) -> Cells:
         return words_of(name, [None if _is_nothing(text) else str(text) for text in series.to_list()])
     if kind == nw.Object:
         return _of_objects(name, [None if _is_nothing(value) else value for value in series.to_list()])
+    if str(getattr(series.to_native(), "dtype", "")).startswith("period"):
+        periods = sys.modules["pandas"].PeriodIndex(series.to_native())
+        return Cells(name, times=periods.to_timestamp().to_numpy())
     return Cells(name, other=f"values of the type {kind}", count=len(series))
 
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from timeglass.errors import DataError, InputError
 from timeglass.read.cells import Cells, cells_of_array, cells_of_series
+from timeglass.read.csv_form import runs_on
 from timeglass.read.faults import Faults
+from timeglass.read.layout import TIMES
 from timeglass.read.options import ReadOptions
 from timeglass.read.table import Table
 from timeglass.read.typed_table import read_typed
@@ -36,7 +38,8 @@ def read_frame(source: Any, options: ReadOptions, faults: Faults, *, many: bool)
     """A frame, a series with its index, a mapping of columns, an array (rows,) or (rows, S), or a list of numbers."""
     name = name_of_frame(source)
     columns = _columns(source, name)
-    if isinstance(source, np.ndarray | list | tuple) and options.time is None:
+    plain = isinstance(source, np.ndarray | list | tuple) and all(cells.numbers is not None for cells in columns)
+    if plain and options.time is None:
         options = replace(options, time="none")  # columns without names: all are values
     lengths = {len(cells): cells.name for cells in columns}
     if len(lengths) > 1:
@@ -55,6 +58,8 @@ def name_of_frame(source: Any) -> str:
 def _columns(source: Any, name: str) -> list[Cells]:
     if isinstance(source, Mapping):
         return [_cells(str(key), values, f"{name}, column {quoted(str(key))}") for key, values in source.items()]
+    if isinstance(source, list | tuple) and any(map(_is_row, source)):
+        return _columns_of_rows(source, name)
     if isinstance(source, np.ndarray | list | tuple):
         array = _array(source, name)
         if array.ndim == 2:
@@ -63,6 +68,15 @@ def _columns(source: Any, name: str) -> list[Cells]:
             raise DataError(f"{name}: expected values (rows,), or (rows, S) of several series, got {array.shape}")
         return [cells_of_array("y", array)]
     return _frame_columns(source, name)
+
+
+def _columns_of_rows(rows: Any, name: str) -> list[Cells]:
+    """A list of rows, such as (date, value), by its columns."""
+    lengths = {len(row) if _is_row(row) and np.ndim(row) > 0 else 0 for row in rows}
+    if len(lengths) != 1:
+        raise DataError(f"{name}: its rows have different lengths: expected numbers, one for each time")
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return [_cells(f"column {i + 1}", column, f"{name}, column {i + 1}") for i, column in enumerate(columns)]
 
 
 def _cells(key: str, values: Any, name: str) -> Cells:
@@ -113,9 +127,15 @@ def _frame_columns(source: Any, name: str) -> list[Cells]:
     if isinstance(frame, nw.LazyFrame):
         frame = _collected(frame, name)
     before = _index(index) if type(index).__name__.endswith("Index") else []
+    if isinstance(frame, nw.DataFrame) and _has_times(frame):
+        before = [cells for cells in before if cells.numbers is None and not cells.other]  # numbers of rows, no values
     if isinstance(frame, nw.Series):
         return [*before, cells_of_series(frame.alias(frame.name or "y"))]
     return [*before, *map(cells_of_series, frame.iter_columns())]
+
+
+def _has_times(frame: Any) -> bool:
+    return any(str(name).lower() in TIMES or kind.is_temporal() for name, kind in frame.schema.items())
 
 
 def _collected(frame: Any, name: str) -> Any:
@@ -138,9 +158,13 @@ def _index(index: Any) -> list[Cells]:
         return [Cells(name, times=plain.to_numpy(), zone=zone)]
     if kind == "PeriodIndex":
         return [_periods(index, name)]
-    if kind == "RangeIndex" or index.equals(type(index)(range(len(index)))):
+    values = np.asarray(index)
+    name = str(index.name if index.name is not None else "index")
+    if values.dtype.kind in "iuf" and (values == np.arange(len(values))).all():
         return []
-    return [cells_of_array(str(index.name if index.name is not None else "index"), index.to_numpy())]
+    if values.dtype.kind in "iuf" and not runs_on(values.tolist()):
+        return [Cells(name, other="numbers that count no rows", count=len(values))]
+    return [cells_of_array(name, values)]
 
 
 def _periods(index: Any, name: str) -> Cells:

@@ -88,7 +88,9 @@ def _read(source: Any, options: ReadOptions, faults: Faults, *, many: bool, priv
         raise InputError("expected a path of text, got bytes: use os.fsdecode")
     try:
         return _read_file(where, options, faults, many=many, private=private, tell=tell)
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "thread" not in str(error):
+            raise
         raise InputError(
             f"{where}: the memory is not enough ({free_memory() / 2**20:,.0f} MiB are free): cut it in parts; where "
             "the rows of a series lie apart, sort it by series first"

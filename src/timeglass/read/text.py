@@ -197,7 +197,10 @@ class Text:
         )
         line += count_bytes(before, b"\n")
         place = f"{self.source}:{line}"
-        if bad.error is None:
+        packed = (
+            isinstance(bad.error, UnicodeDecodeError) and self.encoding == "utf-8" and b"\0" in bad.error.object[:1000]
+        )
+        if bad.error is None or packed:
             return DataError(
                 f"{place}: holds a NUL character: the file is damaged, or UTF-16 without its mark: --encoding "
                 "utf-16-le or utf-16-be"

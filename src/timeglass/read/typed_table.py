@@ -46,6 +46,7 @@ class _Reader:
         self.changes: list[Change] = []
         self.dates: DateColumn | None = None
         self.unit: str | None = None
+        self._numbers_are: str | None = None  # that stand for times: number, Y, or a format of dates
         self.zone: str | None = None
         self.form: str | None = None
         self.time = self.layout.time
@@ -124,6 +125,8 @@ class _Reader:
             words, places = cells.words
             if (places < 0).any():
                 words, places = [*words, ""], np.where(places < 0, len(words), places)
+            if self.faults.gather:  # each row that has a faulty word is a finding
+                return self.dates.read([words[place] for place in places.tolist()], lines, self.faults)
             first = np.zeros(len(words), np.int64)
             first[places[::-1]] = np.arange(len(places))[::-1]
             return self.dates.read(words, [lines[i] for i in first.tolist()], self.faults)[places]
@@ -136,15 +139,12 @@ class _Reader:
         if numbers is None or not cells.whole or np.isnan(numbers).any():
             self._refuse_times(cells, numbers, lines)
         assert numbers is not None
-        if self.dates is None and not hasattr(self, "_asked"):
-            self._asked = self._ask_what_numbers_are(cells, numbers)
+        if self._numbers_are is None:
+            self._numbers_are = self._ask_what_numbers_are(cells, numbers)
         if self.dates is not None:
             return self.dates.read([str(int(number)) for number in numbers], lines, self.faults)
-        if self._asked == "Y":
-            self.unit = "Y"
-            return numbers.astype(np.int64) - 1970
-        self.unit = "number"
-        return numbers.astype(np.int64)
+        self.unit = self._numbers_are
+        return numbers.astype(np.int64) - (1970 if self.unit == "Y" else 0)
 
     def _refuse_times(self, cells: Cells, numbers: Array | None, lines: range) -> None:
         column = self.time or 0

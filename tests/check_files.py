@@ -72,6 +72,7 @@ def agree(report: dict[str, Any], content: str) -> None:
         low, high = report["range"]
         assert [line[2:] for line in head[1:]] == [
             f"values from {low:.10g} to {high:.10g}",
+            *filter(None, [report["form"]]),
             *report["guesses"],
             *report["notes"],
         ]

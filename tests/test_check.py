@@ -27,6 +27,8 @@ def test_a_clean_file_ends_with_0(timeglass):
     assert done.stdout == (
         "data.csv: 60 rows in 1 series, 1949-01 to 1953-12\n"
         "  values from 97.289 to 102.118\n"
+        "  UTF-8, fields separated by ',', decimal mark '.', a header "
+        "(--encoding, --separator, --decimal, --header)\n"
         "  times are in column 'date' (--time)\n"
         "  values are in column 'y' (--value)\n"
         "  a row every month (--freq)\n\n"

@@ -56,7 +56,7 @@ def assemble(
     guesses = [*table.guesses, *_frequency_guess(frequency, options, flat)]
     origin = Origin(
         table.source, sha256, fetched, tuple(map(str, guesses)),
-        (*table.notes, *log.notes, *_far_values(flat, table.unit)), (*table.changes, *log.changes),
+        (*table.notes, *log.notes, *_far_values(flat, table.unit)), (*table.changes, *log.changes), table.form,
     )  # fmt: skip
     return Panel(
         flat.ids, flat.values, flat.times, flat.offsets, flat.lines, flat.columns, origin, frequency, table.zone,

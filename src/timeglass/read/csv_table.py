@@ -148,8 +148,18 @@ def read_csv(
     return Table(
         source, gathered, layout.names, layout.values, layout.time, reader.ids.names if layout.id is not None else None,
         times, form.dates.name if form.dates is not None else None, zone, form.guesses,
-        [*text.notes, *reader.notes(), *([note] if note else [])], reader.changes,
+        [*text.notes, *reader.notes(), *([note] if note else [])], reader.changes, _form_words(form, text, options),
     )  # fmt: skip
+
+
+def _form_words(form: CsvForm, text: Text, options: ReadOptions) -> str:
+    """How the text was taken to be written, in one line."""
+    mark = "a tab" if form.separator == "\t" else repr(form.separator)
+    header = "no header" if options.header is False else "a header"
+    return (
+        f"{text.encoding.upper()}, fields separated by {mark}, decimal mark {form.numbers.decimal!r}, {header} "
+        "(--encoding, --separator, --decimal, --header)"
+    )
 
 
 def _gathered(

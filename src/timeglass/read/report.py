@@ -72,6 +72,8 @@ class Report:
         yield f"{self.source}: {rows} in {series}{self._span(panel)}"
         low, high = float(panel.values.min()), float(panel.values.max())
         yield f"  values from {low:.10g} to {high:.10g}"
+        if panel.origin.form:
+            yield f"  {panel.origin.form}"
         yield from (f"  {printable(line)}" for line in (*panel.origin.guesses, *panel.origin.notes))
 
     @staticmethod
@@ -105,6 +107,7 @@ class Report:
             "range": [float(panel.values.min()), float(panel.values.max())] if panel is not None else None,
             "frequency": str(panel.frequency) if panel is not None and panel.frequency else None,
             "zone": panel.zone if panel is not None else None,
+            "form": origin.form if origin else "",
             "guesses": list(origin.guesses) if origin else [], "notes": list(origin.notes) if origin else [],
         }  # fmt: skip
         found["faults"] = [

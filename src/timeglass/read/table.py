@@ -31,6 +31,7 @@ class Table:
     guesses: Sequence[Guess] = ()
     notes: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    form: str = ""  # how a text is written, with the options that say otherwise
     unit: str = "line"  # what its rows are counted by; "row" where there is no text
 
 

@@ -68,6 +68,7 @@ class Origin:
 
     `fetched` is when an address was read, in UTC. `guesses` are what the reader found out by itself, each with the
     options that say otherwise; `notes` what else there is to know; `changes` each value that is not used as it stands.
+    `form` is how a text was written, with its options.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Origin:
     guesses: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    form: str = ""
 
 
 @dataclass(frozen=True)

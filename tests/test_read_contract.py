@@ -104,6 +104,9 @@ def test_a_constant_series_is_read_and_its_lack_of_variation_said(timeglass, tmp
     found = timeglass("check", "data.csv")
     assert found.returncode == 1
     assert "no variation; nothing to learn" in found.stdout
+    job = timeglass("sunspots", "--data", "data.csv", "--no-plot", "--time-steps", "3")
+    assert job.returncode == 2
+    assert "all 60 values are 5: no variation, nothing to learn; its forecast is 5, whatever the network" in job.stderr
 
 
 def test_one_outlier_that_leaves_no_room_is_said(timeglass, tmp_path):

@@ -222,3 +222,13 @@ def test_wide_tables_beside_a_plain_loop(seed):
         assert series.lines.tolist() == [lines[i] for i in range(begins[k], ends[k])]
         assert series.dates.astype(str).tolist() == DAYS[begins[k] : ends[k]]
         assert (series.position, series.name) == (k + 2, f"c{k}")
+
+
+@pytest.mark.parametrize("smallest", [1, 2**40])
+def test_blanks_around_names_of_series_are_said(smallest, monkeypatch):
+    """By pyarrow and by the exact reader: A and "A " are one series, and that is no secret."""
+    monkeypatch.setattr("timeglass.read.csv_arrow.SMALLEST", smallest)
+    save([*of("A", 10), *(row.replace("A,", "A ,") for row in of("A", 20)[10:])])
+    panel = read()
+    assert (panel.ids, len(panel.values)) == (("A",), 20)
+    assert panel.origin.notes == ("the names of series are taken without the blanks around them",)

@@ -107,6 +107,7 @@ class ArrowBlocks:
                 return None
         if layout.id is not None:
             names, places = words[str(layout.id)]
+            self._ids.trimmed |= names != self._raw(table[str(layout.id)])
             codes = self._ids.codes(names)[places]
         return Batch(lines, values, times, codes)
 
@@ -126,6 +127,10 @@ class ArrowBlocks:
         texts = [text.strip() for text in chunk.dictionary.to_pylist()]
         odd = any(not text or self._form.separator in text or '"' in text or "\n" in text for text in texts)
         return None if odd else (texts, primitive(chunk.indices, np.int32))
+
+    @staticmethod
+    def _raw(column: Any) -> list[str]:
+        return list(column.chunk(0).dictionary.to_pylist())
 
     def _times(self, texts: Sequence[str], places: np.ndarray) -> np.ndarray | None:
         assert self._dates is not None

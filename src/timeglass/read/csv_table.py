@@ -53,6 +53,7 @@ class _Reader:
         codes = times = None
         if layout.id is not None:
             names = rows.column(layout.id)
+            self.ids.trimmed |= any(row[layout.id] != name for row, name in zip(rows.fields, names, strict=True))
             self._check_names(names, rows.lines, layout.id)
             codes = self.ids.codes(names)
         if layout.time is not None and self.dates is not None:
@@ -114,7 +115,8 @@ class _Reader:
         blank = (
             [f"{counted(len(self.blank), 'row')} of nothing but separators left out ({lines})"] if self.blank else []
         )
-        return [*blank, *self.rounded[:_MOST_NOTED], *tail]
+        trimmed = ["the names of series are taken without the blanks around them"] if self.ids.trimmed else []
+        return [*trimmed, *blank, *self.rounded[:_MOST_NOTED], *tail]
 
 
 def _lines(rows: Rows) -> Lines:

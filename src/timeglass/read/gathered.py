@@ -42,6 +42,7 @@ class Ids:
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
+        self.trimmed = False  # whether blanks around a name were left out
 
     def codes(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """The numbers (N,) of these names."""

@@ -166,7 +166,9 @@ def plan_job(
     try:
         scaler = MinMaxScaler.fit(series.values)
     except InputError as error:
-        raise InputError(f"{series.source}: column {series.name!r}: {error}") from None
+        low, high = float(series.values.min()), float(series.values.max())
+        same = f"; its forecast is {low:g}, whatever the network" if low == high else ""
+        raise InputError(f"{series.source}: column {series.name!r}: {error}{same}") from None
     scaled = scaler.transform(series.values)
     rows = int(len(series) * options.split)
     steps = options.time_steps

@@ -42,7 +42,7 @@ def prove(
     """Compute every forecast of a saved MODEL on the series DATA again, and say whether all agree.
 
     Each window of the series goes through every network by the compiled kernel, by the NumPy definition, by Keras where
-    it is installed, and by Python's own arithmetic, beside which the others stand. DATA is a CSV with its values in
+    it is installed, and by Python's own arithmetic, beside which the others stand. DATA is a table with its values in
     the second column, an address, or the name of a series that `timeglass data` lists; without it the sunspots.
 
     Exit codes: 0 the proof holds; 1 it fails; 2 bad input; 130 stopped.

@@ -48,7 +48,7 @@ def _draw(result: JobResult, folder: Path) -> list[Path]:
 
 
 @click.command()
-@click.option("--data", metavar="FILE_OR_URL", help="A CSV with the values in its second column, or the name of a "
+@click.option("--data", metavar="FILE_OR_URL", help="A table with the values in its second column, or the name of a "
               "series that `timeglass data` lists. [default: sunspots]")  # fmt: skip
 @click.option("--split", type=float, default=0.8, show_default=True, help="Share of the rows to train on.")
 @click.option("--time-steps", type=int, default=12, show_default=True, help="Rows in one window.")

@@ -129,7 +129,7 @@ def _json(opened: Opened) -> dict[str, Any]:
 @click.argument("model", metavar="MODEL")
 @click.option("--input", "given", metavar="NUMBERS", help="The window, step after step: 1,2,3. In the series' units.")
 @click.option("--date", metavar="DATE", help="Open the forecast for this date of the series. [default: the next one]")
-@click.option("--data", metavar="FILE_OR_URL", help="The series: a CSV, values in column two, or a "
+@click.option("--data", metavar="FILE_OR_URL", help="The series: a table, values in column two, or a "
               "name that `timeglass data` lists. [default: sunspots]")  # fmt: skip
 @click.option("--target", metavar="NUMBERS", help="What came after the window, for --backward. [default: the series']")
 @click.option("--network", type=int, default=0, show_default=True, help="Which of the model's networks.")

@@ -30,7 +30,7 @@ from timeglass.words import quoted
 
 __all__ = ["assemble"]
 
-_FAR = 1e8  # times the mean size of a series' other values: said at once, whoever reads it
+_FAR = 1e8  # times the median size of a series' values: said at once, whoever reads it
 _MOST_SAID = 5
 
 
@@ -72,20 +72,16 @@ def _check_rows(table: Table) -> None:
 def _as_local_days(table: Table) -> None:
     """Times that are all midnights of their zone are days: clocks that were changed do not make 23 hours of one."""
     times, zone = table.times, table.zone
-    if (
-        times is None
-        or zone in (None, "UTC")
-        or np.datetime_data(times.dtype)[0] != "s"
-        or BAD_TIME in times[:1].view(np.int64)
-    ):
+    if times is None or zone is None or zone == "UTC" or np.datetime_data(times.dtype)[0] != "s":
         return
-    some = local_times(times[:100], zone)
-    if some is None or (some != some.astype("datetime64[D]")).any():
-        return
-    local = local_times(times, zone)
-    if local is not None and (local == local.astype("datetime64[D]")).all():
-        table.times = local.astype("datetime64[D]")
-        table.notes.append(f"all times are midnights of {zone}: they are held as its days")
+    good = ~np.isnat(times)  # a time that cannot be read is a fault by now
+    for rows in (slice(100), slice(None)):  # most tables are told by their first times
+        local = local_times(times[rows][good[rows]], zone)
+        if local is None or (local != local.astype("datetime64[D]")).any():
+            return
+    table.times = np.full(len(times), np.datetime64("NaT", "D"))
+    table.times[good] = local
+    table.notes.append(f"all times are midnights of {zone}: they are held as its days")
 
 
 def _date_changes(table: Table) -> None:

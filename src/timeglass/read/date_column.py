@@ -16,7 +16,7 @@ from timeglass.read.faults import Fault, Faults
 from timeglass.read.rows import footer_hint
 from timeglass.read.separator import looks_like_date, looks_like_number
 
-__all__ = ["BAD_TIME", "DateColumn"]
+__all__ = ["BAD_TIME", "DateColumn", "coarsest"]
 
 BAD_TIME = np.iinfo(np.int64).min  # what a text that is no time becomes where faults are gathered
 _MOST_KEPT = 200_000  # texts whose times are remembered
@@ -134,13 +134,7 @@ class DateColumn:
         """Whole numbers that `read` gave as dates, in the coarsest unit that holds all; copied only if need be."""
         if self._unit in (None, "number"):
             return times
-        if self._unit != "us":
-            return times.view(f"datetime64[{self._unit}]")
-        for unit, size in (("s", 10**6), ("ms", 1000)):
-            if all(not (times[i : i + 2**20] % size).any() for i in range(0, len(times), 2**20)):
-                times //= size
-                return times.view(f"datetime64[{unit}]")
-        return times.view("datetime64[us]")
+        return times.view(f"datetime64[{self._unit}]") if self._unit != "us" else coarsest(times)
 
     def zone(self) -> tuple[str | None, str]:
         """The zone of times with UTC offsets, "UTC+01:00" or a name such as Europe/Berlin, and a note about them."""
@@ -157,3 +151,15 @@ class DateColumn:
             f"times are held in UTC; their offsets ({', '.join(shown[:4])}) are those of {zone}" if kinds != [0] else ""
         )
         return zone, note
+
+
+def coarsest(times: NDArray[np.int64], *, days: bool = False) -> Dates:
+    """Microseconds (N,) in the coarsest of s, ms and us, with `days` also D, that holds them; in their memory."""
+    for unit, size in ((("D", 86400 * 10**6),) if days else ()) + (("s", 10**6), ("ms", 1000)):
+        parts = (times[i : i + 2**20] for i in range(0, len(times), 2**20))
+        if all(not (part % size)[part != BAD_TIME].any() for part in parts):
+            bad = np.flatnonzero(times == BAD_TIME)
+            times //= size
+            times[bad] = BAD_TIME
+            return times.view(f"datetime64[{unit}]")
+    return times.view("datetime64[us]")

@@ -15,7 +15,7 @@ from timeglass.dates.text_column import TextColumn
 from timeglass.errors import DataError
 from timeglass.read.cells import BOOLEANS, Cells, words_of
 from timeglass.read.csv_form import kind_of_column, runs_on
-from timeglass.read.date_column import BAD_TIME, DateColumn
+from timeglass.read.date_column import BAD_TIME, DateColumn, coarsest
 from timeglass.read.faults import Fault, Faults
 from timeglass.read.gathered import Batch, Gathered, Ids, Missing, room_for
 from timeglass.read.layout import TIMES, Guess, Layout, Sample, find_layout
@@ -255,13 +255,7 @@ class _Reader:
             return times
         if self.unit != "us":
             return times.view(f"datetime64[{self.unit}]")
-        day = 86400 * 10**6
-        for unit, size in (("D", day), ("s", 10**6), ("ms", 1000)):
-            fits = all(not (times[i : i + 2**20] % size).any() for i in range(0, len(times), 2**20))
-            if fits and not (unit == "D" and self.zone is not None):
-                times //= size
-                return times.view(f"datetime64[{unit}]")
-        return times.view("datetime64[us]")
+        return coarsest(times, days=self.zone is None)
 
 
 def _text(cells: Cells, row: int) -> str:

@@ -1,0 +1,1 @@
+"""The forecaster: from any series to dated forecasts with intervals and a verdict."""

@@ -1,0 +1,80 @@
+"""The form in which series are forecast: logarithms or a common unit, and the season that is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.prepare.autocorrelation import seasonality_test
+from timeglass.prepare.decomposition import classical_decomposition
+from timeglass.types import Array
+
+__all__ = ["Form"]
+
+# A value this far below the median would be a huge step in logarithms: such a series keeps its units.
+_LOWEST_SHARE = 0.02
+# Changes smaller than this share of the level count as this: else a nearly constant series would outweigh all others.
+_LEAST_SPREAD = 1e-3
+_LARGEST_LOG = 690.0  # exp of more leaves the doubles
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """How each of S series is seen: z = log y, or (y - center) / unit; learned from training rows alone.
+
+    `spread` is the mean size of a change of z from row to row: what the networks measure a series by. `seasons` holds
+    the additive season of z, from the first row on; zeros where the 90 % test finds none. `lowest` is 0 for a series
+    that has no value below it, which no forecast of it goes below either; minus infinity for others.
+    """
+
+    logged: NDArray[np.bool_]  # (S,)
+    center: Array  # (S,)
+    unit: Array  # (S,)
+    seasons: Array  # (S, period)
+    spread: Array  # (S,)
+    lowest: Array  # (S,)
+
+    @classmethod
+    def fit(cls, series: Sequence[Array], period: int, *, log: bool | None = None) -> Form:
+        """Learns from the rows of each series. `log` says whether to take logarithms; None where they suit.
+
+        >>> form = Form.fit([np.array([1.0, 2.0, 4.0]), np.array([-1.0, 0.0, 1.0])], 1)
+        >>> form.logged.tolist(), form.spread.round(3).tolist()
+        ([True, False], [0.693, 1.5])
+        """
+        size, period = len(series), max(1, period)
+        logged, center, unit = np.zeros(size, bool), np.zeros(size), np.ones(size)
+        seasons, spread, lowest = np.zeros((size, period)), np.empty(size), np.full(size, -np.inf)
+        for s, y in enumerate(series):
+            low, middle = float(y.min()), float(np.median(y))
+            logged[s] = low > 0 and log is not False and (log is True or low >= _LOWEST_SHARE * middle)
+            lowest[s] = 0.0 if low >= 0 else -np.inf
+            if not logged[s]:
+                center[s] = middle
+                unit[s] = float(np.mean(np.abs(y - middle))) or abs(middle) or 1.0
+            z = np.log(y) if logged[s] else (y - center[s]) / unit[s]
+            spread[s] = max(float(np.abs(np.diff(z)).mean()) if len(z) > 1 else 0.0, _LEAST_SPREAD)
+            if period > 1 and seasonality_test(y, period).seasonal:
+                seasons[s] = classical_decomposition(z, period, kind="additive").indices
+        return cls(logged, center, unit, seasons, spread, lowest)
+
+    def transform(self, s: int, values: Array) -> Array:
+        """Z of values (rows,) of series s; a value that has no logarithm counts as the smallest that has one here."""
+        if self.logged[s]:
+            return np.log(np.maximum(values, np.finfo(np.float64).tiny))
+        return (values - self.center[s]) / self.unit[s]
+
+    def season(self, which: NDArray[np.int64], rows: NDArray[np.int64]) -> Array:
+        """The season of z at `rows` (…) of the series `which` (…), rows counted from a series' first."""
+        return self.seasons[which, rows % self.seasons.shape[1]]
+
+    def inverse(self, which: NDArray[np.int64], z: Array) -> Array:
+        """Y of z (B, …), the first axis of which belongs to the series `which` (B,)."""
+        shape = (-1,) + (1,) * (z.ndim - 1)
+        logged = self.logged[which].reshape(shape)
+        exponent = np.clip(np.where(logged, z, 0.0), -_LARGEST_LOG, _LARGEST_LOG)
+        plain = self.center[which].reshape(shape) + self.unit[which].reshape(shape) * z
+        return np.where(logged, np.exp(exponent), np.maximum(plain, self.lowest[which].reshape(shape)))

@@ -1,0 +1,93 @@
+"""Forecasts of rows that were held back: what weights, intervals and the verdict rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.forecast.combine import independent_series
+from timeglass.forecast.doubt import one_step_error
+from timeglass.forecast.form import Form
+from timeglass.forecast.layout import layout_for
+from timeglass.forecast.members import fit_core, member_forecasts
+from timeglass.forecast.settings import Task
+from timeglass.forecast.windows import Channels, look
+from timeglass.types import Array
+
+__all__ = ["HeldBack", "hold_back", "rows_held_back"]
+
+_MANY = 20  # series from which on one horizon of each is enough
+_SHARE = 3  # of fewer series' rows, one in so many is held back
+_LEAST_LEFT = 8  # rows to learn from
+_MOST_ORIGINS = 20_000  # in all
+
+
+@dataclass(frozen=True, eq=False)
+class HeldBack:
+    """B forecasts of up to K rows, made by models that had seen none of these rows; all numbers are z.
+
+    `which` (B,) are places in the list of series that was given, `origins` (B,) how many rows were known. `actual` is
+    NaN beyond a series' end. `unit` (B,) is half of what intervals are measured in: the size of a usual error. `form`
+    is the one that the models worked in, `place` (B,) a series' place there.
+    """
+
+    which: NDArray[np.int64]
+    origins: NDArray[np.int64]
+    actual: Array  # (B, K)
+    members: dict[str, Array]  # (B, K) each
+    lanes: Array  # (L, B, K): the single networks
+    spread: Array  # (B,)
+    unit: Array  # (B,)
+    form: Form
+    place: NDArray[np.int64]
+    independent: float  # how many of the forecasts do not depend on each other
+
+
+def rows_held_back(lengths: Sequence[int], horizon: int) -> int:
+    """How many rows at the end of each series are held back.
+
+    >>> rows_held_back([126] * 1428, 18), rows_held_back([144], 12)
+    (18, 48)
+    """
+    if len(lengths) >= _MANY:
+        return horizon
+    return max(horizon, int(np.median(lengths)) // _SHARE)
+
+
+def hold_back(
+    series: Sequence[Array],
+    task: Task,
+    *,
+    channels: Channels | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> HeldBack | None:
+    """Learns from all but each series' last rows and forecasts those from every origin; None where too few are left.
+
+    `series` are values (rows,) in their units.
+    """
+    lengths, horizon = np.array([len(y) for y in series]), task.horizon
+    held = rows_held_back(lengths, horizon)
+    long = np.flatnonzero(lengths - held >= max(_LEAST_LEFT, horizon + 2))
+    if not len(long):
+        return None
+    known = [series[s][: lengths[s] - held] for s in long]
+    beside = None if channels is None else channels.of(long)
+    form = Form.fit(known, task.period, log=task.log)
+    past = look(form, known, beside)
+    layout = layout_for([len(y) for y in known], task)
+    core = fit_core(past, layout, task.networks, seed=task.seed + 1, on_progress=on_progress)
+    stride = max(1, -(-len(long) * held // _MOST_ORIGINS))
+    ahead = np.arange(0, held, stride)
+    place = np.repeat(np.arange(len(long)), len(ahead))
+    origins = (lengths[long][:, None] - held + ahead).ravel()
+    whole = look(form, [series[s] for s in long], beside)
+    members, lanes = member_forecasts(core, whole, place, origins, horizon)
+    rows = origins[:, None] + np.arange(horizon)
+    came = whole.z[np.minimum(whole.offsets[place][:, None] + rows, len(whole.z) - 1)]
+    return HeldBack(
+        long[place], origins, np.where(rows < lengths[long][place][:, None], came, np.nan), members, lanes,
+        form.spread[place], one_step_error(past)[place], form, place, independent_series(past) * held / horizon,
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""Learning: what series of one kind teach, and the forecasts that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.forecast.combine import combine, independent_series, learned_weights, usual_weights
+from timeglass.forecast.doubt import Scores, one_step_error, unit_of
+from timeglass.forecast.form import Form
+from timeglass.forecast.held_back import HeldBack, hold_back
+from timeglass.forecast.layout import layout_for
+from timeglass.forecast.members import Core, fit_core, member_forecasts
+from timeglass.forecast.settings import Task
+from timeglass.forecast.windows import Channels, look
+from timeglass.types import Array
+
+__all__ = ["Learned", "Outlook", "learn"]
+
+OnProgress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Outlook:
+    """Forecasts in z of B origins: the combined one, each member's, each network's, and the unit of their errors."""
+
+    point: Array  # (B, K)
+    members: dict[str, Array]  # (B, K) each
+    lanes: Array  # (L, B, K)
+    unit: Array  # (B, K)
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What was learned, and the record that it made over rows held back."""
+
+    task: Task
+    core: Core
+    weights: dict[str, float]
+    held_back: HeldBack | None
+    scores: Scores | None
+
+    def outlook(
+        self,
+        series: Sequence[Array],
+        which: NDArray[np.int64],
+        origins: NDArray[np.int64],
+        horizon: int,
+        *,
+        channels: Channels | None = None,
+    ) -> Outlook:
+        """Forecasts after the first `origins` (B,) rows of the series `which` (B,).
+
+        `series` are the values (rows,) of the series that were learned from, in their order, with rows that came since.
+        """
+        sight = look(self.core.form, series, channels)
+        members, lanes = member_forecasts(self.core, sight, which, origins, horizon)
+        return Outlook(combine(self.weights, members), members, lanes, unit_of(one_step_error(sight)[which], members))
+
+
+def learn(
+    series: Sequence[Array],
+    task: Task,
+    *,
+    channels: Channels | None = None,
+    on_progress: OnProgress | None = None,
+) -> Learned:
+    """Learns from series (rows,) that are long enough to have windows: at least 4 rows, not constant.
+
+    Trains twice: without the rows held back, for weights and record; then on all rows.
+    """
+    lengths = [len(y) for y in series]
+    part = _halves(on_progress)
+    held_back = hold_back(series, task, channels=channels, on_progress=part[0])
+    form = Form.fit(series, task.period, log=task.log)
+    sight = look(form, series, channels)
+    core = fit_core(sight, layout_for(lengths, task), task.networks, seed=task.seed, on_progress=part[1])
+    members = [name for name in _member_names(core) if held_back is None or name in held_back.members]
+    weights = usual_weights(members, independent_series(sight) * float(np.median(lengths)))
+    scores = None
+    if held_back is not None:
+        weights = learned_weights(weights, held_back.members, held_back.actual, held_back.spread, held_back.independent)
+        unit = unit_of(held_back.unit, held_back.members)
+        scores = Scores((held_back.actual - combine(weights, held_back.members)) / unit, held_back.independent)
+    return Learned(task, core, weights, held_back, scores)
+
+
+def _member_names(core: Core) -> list[str]:
+    there = {"linear": core.linear, "window": core.window, "guided": core.guided}
+    return ["smoothing", "theta", *(name for name, model in there.items() if model is not None)]
+
+
+def _halves(on_progress: OnProgress | None) -> tuple[OnProgress | None, OnProgress | None]:
+    if on_progress is None:
+        return None, None
+    return lambda share: on_progress(share / 2), lambda share: on_progress(0.5 + share / 2)

@@ -1,0 +1,83 @@
+"""The members of a forecast, and the forecasts that each of them makes after any row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.forecast.form import Form
+from timeglass.forecast.layout import Layout
+from timeglass.forecast.networks import Linear, drawn, fit_linear, run, train_networks, training_set
+from timeglass.forecast.settings import Networks
+from timeglass.forecast.windows import Sight, smoothed_paths, training_origins
+from timeglass.model.sequential import Sequential
+from timeglass.types import Array
+
+__all__ = ["MEMBERS", "Core", "fit_core", "member_forecasts"]
+
+MEMBERS = ("smoothing", "theta", "linear", "window", "guided")
+_FEWEST_WINDOWS = 8  # fewer train nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Core:
+    """What was learned from the rows of a panel: the form, and the trained models. None where there was too little."""
+
+    form: Form
+    layout: Layout
+    linear: Linear | None
+    window: Sequential | None
+    guided: Sequential | None
+    windows: int  # that were trained on
+
+
+def fit_core(
+    sight: Sight, layout: Layout, settings: Networks, *, seed: int, on_progress: Callable[[float], None] | None = None
+) -> Core:
+    """Trains the models on every window of `sight`."""
+    which, origins = drawn(*training_origins(sight, layout), seed)
+    if len(which) < _FEWEST_WINDOWS:
+        return Core(sight.form, layout, None, None, None, len(which))
+    models: list[Sequential] = []
+    linear = None
+    for half, guided in enumerate((False, True)):
+        x, y, weights = training_set(sight, layout, which, origins, guided=guided)
+        if not guided:
+            linear = fit_linear(x, y, weights)
+        part = None if on_progress is None else _part(on_progress, half)
+        models.append(train_networks(settings, x, y, weights, seed=seed, on_progress=part))
+    return Core(sight.form, layout, linear, models[0], models[1], len(which))
+
+
+def _part(on_progress: Callable[[float], None], half: int) -> Callable[[float], None]:
+    return lambda share: on_progress((half + share) / 2)
+
+
+def member_forecasts(
+    core: Core, sight: Sight, which: NDArray[np.int64], origins: NDArray[np.int64], horizon: int
+) -> tuple[dict[str, Array], Array]:
+    """Forecasts of z (N, horizon) by each member there is, and of the single networks (L, N, horizon).
+
+    They are for the rows that follow the first `origins` (N,) rows of the series `which` (N,).
+    """
+    damped, theta = smoothed_paths(sight, which, origins, horizon)
+    found, lanes = {"smoothing": damped, "theta": theta}, [np.empty((0, *damped.shape))]
+    if core.linear is not None:
+        found["linear"] = run(core.linear, sight, core.layout, which, origins, horizon=horizon, guided=False)[0]
+    for name, model in (("window", core.window), ("guided", core.guided)):
+        if model is not None:
+            each = run(_predict(model), sight, core.layout, which, origins, horizon=horizon, guided=name == "guided")
+            lanes.append(each)
+            found[name] = np.median(each, axis=0)
+    return found, np.concatenate(lanes)
+
+
+def _predict(model: Sequential) -> Callable[[Array], Array]:
+    def trained(x: Array) -> Array:
+        forecasts = np.asarray(model.predict(x, verbose=0), np.float64)
+        return forecasts if forecasts.ndim == 3 else forecasts[None]
+
+    return trained

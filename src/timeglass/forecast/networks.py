@@ -1,0 +1,137 @@
+"""The networks of a forecast, shared by all series, and the linear model on the same inputs that they must beat.
+
+Kind "window" reads the window alone; kind "guided" reads on, over what smoothing expects of the rows to come, and learns
+what to change in that, as in S. Smyl, "A hybrid method of exponential smoothing and recurrent neural networks for time
+series forecasting", International Journal of Forecasting 36, 2020. Both have a linear way beside the recurrent one, and
+give `horizon` rows at once; for more, their own forecasts are read on as if they had come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.forecast.layout import Layout
+from timeglass.forecast.settings import Networks
+from timeglass.forecast.windows import Sight, inputs, smoothed_paths, window_rows
+from timeglass.model.sequential import Sequential
+from timeglass.network.layers import GRU, LSTM, Dense, Input, LinearSkip, SimpleRNN
+from timeglass.train.optimizers import Adam
+from timeglass.train.schedules import CosineDecay
+from timeglass.types import Array, Floats
+
+__all__ = ["CELLS", "Linear", "drawn", "fit_linear", "run", "train_networks", "training_set"]
+
+CELLS = {"simple": SimpleRNN, "gru": GRU, "lstm": LSTM}
+_MOST_WINDOWS = 200_000  # more are drawn from
+_MOST_STEPS = 2_000
+_MANY_WINDOWS, _FEW_UNITS, _MANY_UNITS = 5_000, 8, 16
+_LARGEST_BATCH, _SMALLEST_BATCH = 256, 16
+_BATCHES = 32  # in an epoch, where there are few windows
+_RIDGE = 1e-3  # of the mean square of an input
+_MOST_AT_ONCE = 50_000  # windows
+
+Trained = Callable[[Floats], Array]  # inputs (N, T', F) → (L, N, horizon) in units of spread
+
+
+def training_set(
+    sight: Sight, layout: Layout, which: NDArray[np.int64], origins: NDArray[np.int64], *, guided: bool
+) -> tuple[Floats, Floats, Floats]:
+    """Inputs (N, T', F), targets (N, horizon) and weights (N,)."""
+    damped = smoothed_paths(sight, which, origins, layout.horizon)[0] if guided else None
+    x, level, unit = inputs(sight, layout, which, origins, window_rows(sight, layout, which, origins), damped)
+    came = sight.z[(sight.offsets[which] + origins)[:, None] + np.arange(layout.horizon)]
+    y = (came - (level[:, None] if damped is None else damped)) / unit[:, None]
+    # A unit of spread is so much of z: with the weight, all series' errors count in z, where 0.1 is 10 %.
+    return x, y.astype(np.float32), (unit / unit.mean()).astype(np.float32)
+
+
+def drawn(
+    which: NDArray[np.int64], origins: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All windows, or as many as are used, drawn by the seed."""
+    if len(which) <= _MOST_WINDOWS:
+        return which, origins
+    chosen = np.sort(np.random.default_rng(seed).choice(len(which), _MOST_WINDOWS, replace=False))
+    return which[chosen], origins[chosen]
+
+
+def train_networks(
+    settings: Networks,
+    x: Floats,
+    y: Floats,
+    weights: Floats,
+    *,
+    seed: int,
+    on_progress: Callable[[float], None] | None = None,
+) -> Sequential:
+    """`settings.count // 2` networks on windows x (N, T', F), targets y (N, K), by absolute error.
+
+    At the start the output is 0, which is the level or what smoothing expects.
+    """
+    count = max(1, settings.count // 2)
+    batch = int(np.clip(len(x) // _BATCHES, _SMALLEST_BATCH, _LARGEST_BATCH))
+    per_epoch = -(-len(x) // batch)
+    epochs = max(1, min(settings.epochs, _MOST_STEPS // per_epoch))
+    cell, units = CELLS[settings.cell], settings.hidden_units
+    if units is None:
+        units = _MANY_UNITS if len(x) >= _MANY_WINDOWS else _FEW_UNITS
+    model = Sequential([Input(x.shape[1:]), cell(units), Dense(y.shape[1]), LinearSkip()], networks=count, seed=seed)
+    rate = CosineDecay(settings.learning_rate, epochs * per_epoch)
+    model.compile(Adam(rate, global_clipnorm=1.0), "mean_absolute_error")
+    model.fit(x, y, batch_size=batch, epochs=epochs, sample_weight=weights, verbose=0, on_progress=on_progress)
+    return model
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """output = (inputs, 1) · coefficients."""
+
+    coefficients: Array  # (inputs + 1, horizon)
+
+    def __call__(self, x: Floats) -> Array:
+        flat = x.reshape(len(x), -1)
+        return (flat @ self.coefficients[:-1] + self.coefficients[-1])[None]
+
+
+def fit_linear(x: Floats, y: Floats, weights: Floats) -> Linear:
+    """Least squares with a small ridge on the windows that the networks see: what they have to beat."""
+    a = np.column_stack([x.reshape(len(x), -1), np.ones(len(x))]).astype(np.float64)
+    weighted = a * weights[:, None]
+    gram = weighted.T @ a
+    gram[np.diag_indices(len(gram))] += _RIDGE * max(float(np.trace(gram)) / len(gram), 1e-12)
+    return Linear(np.linalg.solve(gram, weighted.T @ y))
+
+
+def run(
+    trained: Trained, sight: Sight, layout: Layout, which: NDArray[np.int64], origins: NDArray[np.int64],
+    *, horizon: int, guided: bool,
+) -> Array:  # fmt: skip
+    """Forecasts of z, (L, N, horizon), by each of the L models."""
+    parts = [
+        _run_part(trained, sight, layout, which[i : i + _MOST_AT_ONCE], origins[i : i + _MOST_AT_ONCE], horizon, guided)
+        for i in range(0, len(which), _MOST_AT_ONCE)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _run_part(
+    trained: Trained, sight: Sight, layout: Layout, which: NDArray[np.int64], origins: NDArray[np.int64],
+    horizon: int, guided: bool,
+) -> Array:  # fmt: skip
+    step = layout.horizon
+    blocks = -(-horizon // step)
+    path = smoothed_paths(sight, which, origins, blocks * step)[0] if guided else None
+    window = window_rows(sight, layout, which, origins)
+    found: list[Array] = []
+    for block in range(blocks):
+        ahead = None if path is None else path[:, block * step : (block + 1) * step]
+        x, level, unit = inputs(sight, layout, which, origins + block * step, window, ahead)
+        base = level[:, None] if ahead is None else ahead
+        found.append(base + unit[:, None] * trained(x))  # (L, N, step)
+        # All models go on from their median: it is what is forecast, and one way costs a tenth of L.
+        window = np.concatenate([window, np.median(found[-1], axis=0)], axis=1)[:, -layout.time_steps :]
+    return np.concatenate(found, axis=2)[:, :, :horizon]

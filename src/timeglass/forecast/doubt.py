@@ -55,7 +55,7 @@ class Scores:
     """Errors of held-back forecasts in their units, (B, K), NaN where nothing came."""
 
     scores: Array
-    independent: float
+    independent: float  # forecasts of K rows that do not depend on each other; of k rows there are K / k times as many
 
     def quantiles(self, share: float, horizon: int) -> tuple[Array, Array]:
         """Lower and upper ends (horizon,), in units, of an interval that holds such a share of the errors.
@@ -66,7 +66,7 @@ class Scores:
         """
         steps = self.scores.shape[1]
         tails = np.array([(1 - share) / 2, (1 + share) / 2])
-        ends = np.array([np.quantile(self._around(step), tails) for step in range(steps)]) * self.widening(share)
+        ends = np.array([np.quantile(self._around(step), tails) * self.widening(share, step) for step in range(steps)])
         low = np.minimum.accumulate(np.minimum(ends[:, 0], 0.0))
         high = np.maximum.accumulate(np.maximum(ends[:, 1], 0.0))
         if horizon > steps:
@@ -74,7 +74,7 @@ class Scores:
             low, high = np.append(low, low[-1] * growth), np.append(high, high[-1] * growth)
         return low[:horizon], high[:horizon]
 
-    def widening(self, share: float) -> float:
+    def widening(self, share: float, step: int = 0) -> float:
         """How much wider than the quantiles: Student's over the normal one's, and the new case's own error.
 
         R. A. Fisher, E. A. Cornish, "The percentile points of distributions having known cumulants", 1960.
@@ -82,9 +82,13 @@ class Scores:
         >>> round(Scores(np.zeros((1, 1)), 40.0).widening(0.9), 3)
         1.036
         """
-        count = max(self.independent, _LEAST_INDEPENDENT)
+        count = max(self.independent * self.scores.shape[1] / (step + 1), _LEAST_INDEPENDENT)
         normal = NormalDist().inv_cdf((1 + share) / 2)
         return float(np.sqrt(1 + 1 / count) * (1 + (normal**2 + 1) / (4 * count)))
+
+    def normal(self, share: float) -> float:
+        """Half of a normal interval that holds such a share, in standard deviations, widened likewise."""
+        return NormalDist().inv_cdf((1 + share) / 2) * self.widening(share)
 
     def _around(self, step: int) -> Array:
         """The scores at a step, and at as many steps around it as it takes to have enough."""

@@ -69,11 +69,11 @@ def hold_back(
     `series` are values (rows,) in their units.
     """
     lengths, horizon = np.array([len(y) for y in series]), task.horizon
-    held = rows_held_back(lengths, horizon)
+    held = rows_held_back([len(y) for y in series], horizon)
     long = np.flatnonzero(lengths - held >= max(_LEAST_LEFT, horizon + 2))
     if not len(long):
         return None
-    known = [series[s][: lengths[s] - held] for s in long]
+    known = [series[s][: lengths[s] - held] for s in long.tolist()]
     beside = None if channels is None else channels.of(long)
     form = Form.fit(known, task.period, log=task.log)
     past = look(form, known, beside)
@@ -83,7 +83,7 @@ def hold_back(
     ahead = np.arange(0, held, stride)
     place = np.repeat(np.arange(len(long)), len(ahead))
     origins = (lengths[long][:, None] - held + ahead).ravel()
-    whole = look(form, [series[s] for s in long], beside)
+    whole = look(form, [series[s] for s in long.tolist()], beside)
     members, lanes = member_forecasts(core, whole, place, origins, horizon)
     rows = origins[:, None] + np.arange(horizon)
     came = whole.z[np.minimum(whole.offsets[place][:, None] + rows, len(whole.z) - 1)]

@@ -43,6 +43,11 @@ class Learned:
     held_back: HeldBack | None
     scores: Scores | None
 
+    @property
+    def networks(self) -> int:
+        """How many networks there are."""
+        return sum(model.networks for model in (self.core.window, self.core.guided) if model is not None)
+
     def outlook(
         self,
         series: Sequence[Array],

@@ -1,9 +1,9 @@
 """The networks of a forecast, shared by all series, and the linear model on the same inputs that they must beat.
 
-Kind "window" reads the window alone; kind "guided" reads on, over what smoothing expects of the rows to come, and learns
-what to change in that, as in S. Smyl, "A hybrid method of exponential smoothing and recurrent neural networks for time
-series forecasting", International Journal of Forecasting 36, 2020. Both have a linear way beside the recurrent one, and
-give `horizon` rows at once; for more, their own forecasts are read on as if they had come.
+Kind "window" reads the window alone; kind "guided" reads on, over what smoothing expects of the rows to come, and
+learns what to change in that, as in S. Smyl, "A hybrid method of exponential smoothing and recurrent neural networks
+for time series forecasting", International Journal of Forecasting 36, 2020. Both have a linear way beside the recurrent
+one, and give `horizon` rows at once; for more, their own forecasts are read on as if they had come.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
 """Exponential smoothing of many series by many settings at once, averaged by how well each has forecast so far.
 
-At every row a setting has a level and a trend: f = level + φ·trend; e = z - f; level = f + α·e; trend = φ·trend + α·β·e
-(E. S. Gardner, "Exponential smoothing: the state of the art", Journal of Forecasting 4, 1985). One step's squared errors
-up to a row give each setting its Akaike weight there (K. P. Burnham, D. R. Anderson, "Model selection and multimodel
-inference", 2002), so that no row's forecast knows what came after it.
+At every row a setting has a level and a trend:
+
+    f = level + φ·trend;  e = z - f;  level = f + α·e;  trend = φ·trend + α·β·e
+
+(E. S. Gardner, "Exponential smoothing: the state of the art", Journal of Forecasting 4, 1985). The squared errors of
+one step up to a row give each setting its Akaike weight there (K. P. Burnham, D. R. Anderson, "Model selection and
+multimodel inference", 2002), so that no row's forecast knows what came after it.
 """
 
 from __future__ import annotations
@@ -32,9 +35,9 @@ _AT_ONCE = 2**21  # numbers in one array of states
 
 @dataclass(frozen=True, eq=False)
 class Smoothed:
-    """What smoothing knows after each row: enough for a forecast of any length. Rows of all S series lie one after another.
+    """What smoothing knows after each row: enough for a forecast of any length.
 
-    `offsets` (S + 1,) say where each series begins.
+    Rows of all S series lie one after another; `offsets` (S + 1,) say where each series begins.
     """
 
     offsets: NDArray[np.int64]
@@ -64,7 +67,7 @@ def smooth(series: Sequence[Array]) -> Smoothed:
 
     >>> smoothed = smooth([np.arange(40.0)])
     >>> smoothed.theta(np.array([39]), 2).round(3).tolist()
-    [[39.51, 40.01]]
+    [[39.494, 39.994]]
     >>> bool(abs(smoothed.damped(np.array([39]), 1)[0, 0] - 40) < 0.2)
     True
     """

@@ -37,7 +37,7 @@ class Sight:
 
 @dataclass(frozen=True, eq=False)
 class Channels:
-    """Covariates beside S series, in the networks' units: (rows + future rows, C) of each, and which are known ahead."""
+    """Covariates beside S series, (rows + future rows, C) of each in the networks' units; which are known ahead."""
 
     values: tuple[Array, ...]
     ahead: NDArray[np.bool_]  # (C,)
@@ -71,7 +71,7 @@ def training_origins(sight: Sight, layout: Layout) -> tuple[NDArray[np.int64], N
 
 
 def window_rows(sight: Sight, layout: Layout, which: NDArray[np.int64], origins: NDArray[np.int64]) -> Array:
-    """The last `time_steps` values of z before each origin, (N, T); a series' first value stands for those before it."""
+    """The last `time_steps` values of z before each origin, (N, T); the first value stands for those before it."""
     rows = np.maximum(origins[:, None] + np.arange(-layout.time_steps, 0), 0)
     return sight.z[sight.offsets[which][:, None] + rows]
 

@@ -1,0 +1,155 @@
+"""What a fitted forecaster knows: which series taught which models, and what each forecast is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from timeglass.forecast.doubt import Scores
+from timeglass.forecast.history import History, dates_after
+from timeglass.forecast.learn import Learned, learn
+from timeglass.forecast.outcome import Forecast, Replaced
+from timeglass.forecast.settings import Task
+from timeglass.forecast.simple import sort_out
+from timeglass.forecast.windows import Channels
+from timeglass.types import Array
+
+__all__ = ["Fitted", "Group", "fit_groups", "forecast_ahead"]
+
+_LONG_SERIES, _FEW_SERIES = 1_000, 16  # series so long, and so few, have networks of their own
+_STANDARD = 1.2533  # the normal distribution's standard deviation in mean absolute errors
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Series (their places in the history) that were learned from together."""
+
+    places: tuple[int, ...]
+    learned: Learned
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """All groups, and the series that are forecast by a simpler rule."""
+
+    task: Task
+    groups: tuple[Group, ...]
+    replaced: dict[int, Replaced]
+
+
+def fit_groups(
+    history: History,
+    task: Task,
+    *,
+    channels: Channels | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Fitted:
+    """Learns from every series that is long enough, together or one by one."""
+    series = history.series
+    sorted_out = sort_out(history.panel.ids, series)
+    places = list(sorted_out.learned)
+    own = task.networks.shared is False or (
+        task.networks.shared is None
+        and len(places) <= _FEW_SERIES
+        and bool(places)
+        and min(len(series[s]) for s in places) >= _LONG_SERIES
+    )
+    parts = [[s] for s in places] if own else [places] if places else []
+    groups = []
+    for number, part in enumerate(parts):
+        learned = learn(
+            [series[s] for s in part],
+            task,
+            channels=None if channels is None else channels.of(part),
+            on_progress=_share(on_progress, number, len(parts)),
+        )
+        groups.append(Group(tuple(part), learned))
+    return Fitted(task, tuple(groups), sorted_out.replaced)
+
+
+def _share(on_progress: Callable[[float], None] | None, number: int, parts: int) -> Callable[[float], None] | None:
+    return None if on_progress is None else lambda share: on_progress((number + share) / parts)
+
+
+def forecast_ahead(
+    fitted: Fitted, history: History, horizon: int, levels: Sequence[float], *, channels: Channels | None = None
+) -> Forecast:
+    """The `horizon` rows after the last of each series."""
+    size, replaced = len(history.panel), fitted.replaced | _smoothed_only(fitted, history)
+    names = sorted({name for group in fitted.groups for name in group.learned.weights})
+    networks = max((group.learned.networks for group in fitted.groups), default=0)
+    found = Forecast(
+        history.panel.ids,
+        tuple(dates_after(history, s, horizon) for s in range(size)),
+        np.empty((size, horizon)),
+        {level: np.empty((size, horizon)) for level in levels},
+        {level: np.empty((size, horizon)) for level in levels},
+        tuple(replaced[s].method if s in replaced else "networks" for s in range(size)),
+        tuple(replaced[s] for s in sorted(replaced)),
+        {name: np.full((size, horizon), np.nan) for name in names},
+        {name: np.zeros(size) for name in names},
+        np.full((networks, size, horizon), np.nan),
+        history.panel.zone,
+    )
+    series = history.series
+    for group in fitted.groups:
+        _fill(found, group, [series[s] for s in group.places], channels)
+    for s in fitted.replaced:
+        _fill_simply(found, s, series[s])
+    return found
+
+
+def _fill(found: Forecast, group: Group, series: list[Array], channels: Channels | None) -> None:
+    """Writes a group's forecasts in their places."""
+    at, which, learned = np.array(group.places), np.arange(len(series)), group.learned
+    own, origins = None if channels is None else channels.of(group.places), np.array([len(y) for y in series])
+    outlook = learned.outlook(series, which, origins, found.point.shape[1], channels=own)
+    found.point[at] = learned.core.form.inverse(which, outlook.point)
+    for level in found.low:
+        below, above = interval_ends(learned, outlook.unit, level / 100)
+        found.low[level][at] = learned.core.form.inverse(which, outlook.point + below)
+        found.high[level][at] = learned.core.form.inverse(which, outlook.point + above)
+    for name, values in outlook.members.items():
+        found.members[name][at] = learned.core.form.inverse(which, values)
+        found.weights[name][at] = learned.weights[name]
+    for lane, values in enumerate(outlook.lanes):
+        found.lanes[lane, at] = learned.core.form.inverse(which, values)
+
+
+def _fill_simply(found: Forecast, s: int, y: Array) -> None:
+    """A series that stays as it is, in intervals as wide as its few changes were, growing as a random walk's do."""
+    found.point[s] = y[-1]
+    change = float(np.abs(np.diff(y)).mean()) if len(y) > 1 else 0.0
+    spread = _STANDARD * change * np.sqrt(np.arange(1, found.point.shape[1] + 1))
+    for level in found.low:
+        half = spread * Scores(np.zeros((1, 1)), float(len(y))).normal(level / 100)
+        found.low[level][s], found.high[level][s] = found.point[s] - half, found.point[s] + half
+
+
+def interval_ends(learned: Learned, unit: Array, share: float) -> tuple[Array, Array]:
+    """How far below and above the point forecast an interval reaches, (B, K) in z.
+
+    Without a record the errors are taken to be normal, as large as smoothing's, and to grow as a random walk's do.
+    """
+    horizon = unit.shape[1]
+    if learned.scores is None:
+        half = _STANDARD * Scores(np.zeros((1, 1)), 2.0).normal(share) * np.sqrt(np.arange(1, horizon + 1)) * unit
+        return -half, half
+    below, above = learned.scores.quantiles(share, horizon)
+    return below * unit, above * unit
+
+
+def _smoothed_only(fitted: Fitted, history: History) -> dict[int, Replaced]:
+    """Series of a group that had too few windows to train on."""
+    found: dict[int, Replaced] = {}
+    for group in fitted.groups:
+        core = group.learned.core
+        if core.window is None:
+            why = (
+                f"{core.windows} training windows of {core.layout.time_steps} rows and the {core.layout.horizon} after "
+                "them; at least 8 are needed to train on"
+            )
+            found |= {s: Replaced(history.panel.ids[s], "smoothing", why) for s in group.places}
+    return found

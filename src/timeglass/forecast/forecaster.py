@@ -1,0 +1,207 @@
+"""`Forecaster`: series in; dated forecasts with intervals, their record, a verdict and an audit out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from timeglass.errors import InputError, OptionError
+from timeglass.forecast.fitted import Fitted, fit_groups, forecast_ahead
+from timeglass.forecast.history import History, append, check_season, read_history
+from timeglass.forecast.outcome import Forecast, Replaced
+from timeglass.forecast.record import Coverage, coverage_of
+from timeglass.forecast.settings import Covariates, Networks, Task, check_horizon, check_levels
+from timeglass.read.options import ReadOptions
+
+__all__ = ["Forecaster"]
+
+# Rows that one would forecast, by what a row is; as in the M4 competition.
+_HORIZONS = {"year": 6, "quarter": 8, "month": 18, "week": 13, "day": 14, "business day": 10, "hour": 48}
+_USUAL_HORIZON = 8
+_LONGEST_SEASON = 1_000  # rows; a longer one takes more data than there is
+_LEAST_SHARE = 3  # a default horizon is at most this part of the shortest series
+_MOST_NUMBERS = 2**27  # in one forecast
+
+OnProgress = Callable[[float], None]
+
+
+class Forecaster:
+    """Forecasts of one series or many, by networks and smoothing together, in the shape of a scikit-learn estimator.
+
+    `horizon` is how many rows to forecast, `season` how many rows a season has; None takes what is usual for the
+    frequency of the rows. `networks` and `covariates` hold further settings. `level` are the intervals' percentages.
+    With `fallback`, a baseline that did better on held-back rows gives the forecast. `log` says whether to work with
+    logarithms; None where all values suit. The same data and `seed` give the same bits.
+
+    >>> forecaster = Forecaster(horizon=2, season=12).fit([float(x) for x in range(1, 61)])
+    >>> forecaster.forecast().point.round(0).tolist()
+    [[61.0, 62.0]]
+    """
+
+    def __init__(
+        self,
+        horizon: int | None = None,
+        season: int | None = None,
+        *,
+        networks: Networks | None = None,
+        covariates: Covariates | None = None,
+        level: Any = (80, 95),
+        fallback: bool = False,
+        log: bool | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.horizon = horizon
+        self.season = season
+        self.networks = networks
+        self.covariates = covariates
+        self.level = level
+        self.fallback = fallback
+        self.log = log
+        self.seed = seed
+
+    @classmethod
+    def tutorial(cls) -> Forecaster:
+        """The tutorial's settings: SimpleRNN(3) on windows of 12 rows that do not overlap, one step ahead, 20 epochs.
+
+        >>> Forecaster.tutorial().networks.hidden_units
+        3
+        """
+        return cls(horizon=1, networks=Networks("simple", 3, 12, epochs=20, learning_rate=1e-3, recipe="tutorial"))
+
+    # What scikit-learn's tools ask for
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Every setting by name; with `deep` also `networks__hidden_units` and the like."""
+        own = {name: getattr(self, name) for name in _NAMES}
+        if deep:
+            for name, value in list(own.items()):
+                if is_dataclass(value) and not isinstance(value, type):
+                    own |= {f"{name}__{f.name}": getattr(value, f.name) for f in fields(value)}
+        return own
+
+    def set_params(self, **params: Any) -> Forecaster:
+        """Changes settings by name, such as `horizon=12` or `networks__cell="lstm"`."""
+        inside: dict[str, dict[str, Any]] = {}
+        for name, value in params.items():
+            outer, _, inner = name.partition("__")
+            if outer not in _NAMES or (inner and outer not in _NESTED):
+                raise OptionError(f"set_params: no setting {name!r}: expected some of {', '.join(_NAMES)}")
+            if inner:
+                if inner not in {f.name for f in fields(_NESTED[outer])}:
+                    raise OptionError(f"set_params: {outer} has no setting {inner!r}")
+                inside.setdefault(outer, {})[inner] = value
+            else:
+                setattr(self, name, value)
+        for outer, values in inside.items():
+            setattr(self, outer, replace(getattr(self, outer) or _NESTED[outer](), **values))
+        return self
+
+    def __repr__(self) -> str:
+        plain = Forecaster()
+        changed = [f"{n}={getattr(self, n)!r}" for n in _NAMES if getattr(self, n) != getattr(plain, n)]
+        return f"Forecaster({', '.join(changed)})"
+
+    # Fit and forecast
+
+    def fit(
+        self, series: Any, y: Any = None, *, options: ReadOptions | None = None, on_progress: OnProgress | None = None
+    ) -> Forecaster:
+        """Learns from `series`: a path, an address, a frame (long or wide), an array, a `Series` or a `Panel`.
+
+        `options` say how it is read. `y` is there for scikit-learn's sake and must be None. `on_progress` is called
+        with the share done. Afterwards `horizon_`, `season_`, `history_`, `replaced_` say what was learned.
+        """
+        if y is not None:
+            raise OptionError("fit: y: the series holds the values: give one argument")
+        self._check()
+        history = read_history(series, options)
+        self.fit_history(history, on_progress=on_progress)
+        return self
+
+    def fit_history(self, history: History, *, on_progress: OnProgress | None = None) -> None:
+        """Learns from series that have been read."""
+        task = self._task(history)
+        self.fitted_ = fit_groups(history, task, on_progress=on_progress)
+        self.history_, self.horizon_, self.season_ = history, task.horizon, task.period
+
+    def forecast(self, h: int | None = None, level: Any = None) -> Forecast:
+        """The next `h` rows of every series as numbers; `predict` gives them as a frame.
+
+        A horizon longer than the trained one is reached by reading the forecasts on as if they had come.
+        """
+        fitted, history = self._fitted()
+        horizon = self.horizon_ if h is None else check_horizon("h", h)
+        levels = check_levels("level", self.level if level is None else level)
+        if horizon * len(history.panel) * (2 + 2 * len(levels) + len(fitted.groups) * 21) > _MOST_NUMBERS:
+            raise OptionError(
+                f"h {horizon:,} of {len(history.panel):,} series would take about "
+                f"{horizon * len(history.panel) * 200 / 2**30:,.0f} GiB: ask for fewer steps, or series by series"
+            )
+        return forecast_ahead(fitted, history, horizon, levels)
+
+    def predict(self, h: int | None = None, level: Any = None) -> Any:
+        """The next `h` rows as a frame of the kind that was fitted, with the columns unique_id, ds, timeglass,
+        timeglass-lo-80, timeglass-hi-80, …, method.
+
+        What was no frame gives one of pandas, polars or pyarrow, whichever is installed; without any, a mapping of
+        columns.
+        """  # fmt: skip
+        history = self._fitted()[1]
+        return self.forecast(h, level).frame(history.kind, history.time_type)
+
+    def update(self, series: Any, *, options: ReadOptions | None = None) -> Forecaster:
+        """Takes rows that came after those fitted, without training anew: forecasts go on from the last of them."""
+        history = self._fitted()[1]
+        self.history_ = append(history, read_history(series, options))
+        return self
+
+    def coverage(self, level: float | None = None) -> Coverage:
+        """The record of the intervals over held-back rows, by default of the widest level."""
+        levels = check_levels("level", self.level if level is None else level)
+        return coverage_of([group.learned for group in self._fitted()[0].groups], levels[-1])
+
+    @property
+    def replaced_(self) -> tuple[Replaced, ...]:
+        """Series that the networks do not forecast: by what they are forecast, and why."""
+        return tuple(self._fitted()[0].replaced.values())
+
+    def _fitted(self) -> tuple[Fitted, History]:
+        if not hasattr(self, "fitted_"):
+            raise InputError("fit the forecaster first: forecaster.fit(series)")
+        return self.fitted_, self.history_
+
+    def _check(self) -> None:
+        """Refuses, before anything is read, settings that nothing can be done with."""
+        if self.horizon is not None:
+            check_horizon("horizon", self.horizon)
+        check_season(self.season)
+        check_levels("level", self.level)
+        for name, kind in _NESTED.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise OptionError(f"{name}: expected {kind.__name__}(…), got {value!r}")
+        for name in ("fallback", "log"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and not (name == "log" and value is None):
+                raise OptionError(f"{name}: expected True or False, got {value!r}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**64 - 1:
+            raise OptionError(f"seed: expected a whole number from 0 to 2**64 - 2, got {self.seed!r}")
+
+    def _task(self, history: History) -> Task:
+        panel = history.panel
+        season = check_season(self.season)
+        if season is None:
+            season = 1 if panel.frequency is None else panel.frequency.period
+            season = 1 if season > _LONGEST_SEASON else season
+        horizon = self.horizon
+        if horizon is None:
+            usual = _HORIZONS.get(panel.frequency.unit, _USUAL_HORIZON) if panel.frequency else _USUAL_HORIZON
+            horizon = max(1, min(usual, int(np.median(np.diff(panel.offsets))) // _LEAST_SHARE))
+        return Task(int(horizon), season, self.networks or Networks(), self.log, int(self.seed))
+
+
+_NESTED: dict[str, Any] = {"networks": Networks, "covariates": Covariates}
+_NAMES = ("horizon", "season", "networks", "covariates", "level", "fallback", "log", "seed")

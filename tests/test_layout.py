@@ -21,6 +21,7 @@ ROOMS = [
     "__main__",
     "cli",
     "tutorial",
+    "forecast",
     "exchange",
     "explain",
     "evaluate",

@@ -18,7 +18,13 @@ from timeglass.types import Array
 
 __all__ = ["combine", "independent_series", "learned_weights", "usual_weights"]
 
-_USUAL = {"smoothing": 2.0, "theta": 1.0, "window": 2.0, "guided": 2.0}  # of sevenths, with all the data one wants
+_USUAL = {
+    "smoothing": 2.0,
+    "theta": 1.0,
+    "window": 2.0,
+    "guided": 2.0,
+    "tutorial": 1.0,
+}  # of sevenths, with all the data one wants
 _TRUST_ROWS = 200.0  # independent windows at which the networks count half of that
 _FIFTHS = 5  # weights are tried in fifths
 _TRUST_FORECASTS = 8.0  # independent forecasts at which the weights move half as far as they may

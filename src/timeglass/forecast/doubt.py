@@ -41,7 +41,7 @@ def one_step_error(sight: Sight) -> Array:
 
 def disagreement(members: Mapping[str, Array]) -> Array:
     """How far the members lie apart, (B, K): their standard deviation, never less than at an earlier step."""
-    opinions = np.stack([members[name] for name in _OPINIONS if name in members])
+    opinions = np.stack([members[name] for name in _OPINIONS if name in members] or list(members.values()))
     return np.maximum.accumulate(opinions.std(axis=0), axis=1)
 
 

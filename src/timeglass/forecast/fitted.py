@@ -16,7 +16,7 @@ from timeglass.forecast.simple import sort_out
 from timeglass.forecast.windows import Channels
 from timeglass.types import Array
 
-__all__ = ["Fitted", "Group", "fit_groups", "forecast_ahead"]
+__all__ = ["Fitted", "Group", "fit_groups", "forecast_ahead", "interval_ends"]
 
 _LONG_SERIES, _FEW_SERIES = 1_000, 16  # series so long, and so few, have networks of their own
 _STANDARD = 1.2533  # the normal distribution's standard deviation in mean absolute errors
@@ -146,7 +146,7 @@ def _smoothed_only(fitted: Fitted, history: History) -> dict[int, Replaced]:
     found: dict[int, Replaced] = {}
     for group in fitted.groups:
         core = group.learned.core
-        if core.window is None:
+        if not core.trained:
             why = (
                 f"{core.windows} training windows of {core.layout.time_steps} rows and the {core.layout.horizon} after "
                 "them; at least 8 are needed to train on"

@@ -27,7 +27,8 @@ class Form:
 
     `spread` is the mean size of a change of z from row to row: what the networks measure a series by. `seasons` holds
     the additive season of z, from the first row on; zeros where the 90 % test finds none. `lowest` is 0 for a series
-    that has no value below it, which no forecast of it goes below either; minus infinity for others.
+    that has no value below it, which no forecast of it goes below either; minus infinity for others. `limits` are the
+    smallest and the largest z.
     """
 
     logged: NDArray[np.bool_]  # (S,)
@@ -36,6 +37,7 @@ class Form:
     seasons: Array  # (S, period)
     spread: Array  # (S,)
     lowest: Array  # (S,)
+    limits: Array  # (S, 2)
 
     @classmethod
     def fit(cls, series: Sequence[Array], period: int, *, log: bool | None = None) -> Form:
@@ -48,6 +50,7 @@ class Form:
         size, period = len(series), max(1, period)
         logged, center, unit = np.zeros(size, bool), np.zeros(size), np.ones(size)
         seasons, spread, lowest = np.zeros((size, period)), np.empty(size), np.full(size, -np.inf)
+        limits = np.empty((size, 2))
         for s, y in enumerate(series):
             low, middle = float(y.min()), float(np.median(y))
             logged[s] = low > 0 and log is not False and (log is True or low >= _LOWEST_SHARE * middle)
@@ -56,10 +59,11 @@ class Form:
                 center[s] = middle
                 unit[s] = float(np.mean(np.abs(y - middle))) or abs(middle) or 1.0
             z = np.log(y) if logged[s] else (y - center[s]) / unit[s]
+            limits[s] = z.min(), z.max()
             spread[s] = max(float(np.abs(np.diff(z)).mean()) if len(z) > 1 else 0.0, _LEAST_SPREAD)
             if period > 1 and seasonality_test(y, period).seasonal:
                 seasons[s] = classical_decomposition(z, period, kind="additive").indices
-        return cls(logged, center, unit, seasons, spread, lowest)
+        return cls(logged, center, unit, seasons, spread, lowest, limits)
 
     def transform(self, s: int, values: Array) -> Array:
         """Z of values (rows,) of series s; a value that has no logarithm counts as the smallest that has one here."""

@@ -72,4 +72,5 @@ def _divisor(steps: int) -> int:
 def layout_for(lengths: Sequence[int], task: Task) -> Layout:
     """The windows for a task: with its strategy "recursive", a network forecasts one row."""
     layout = choose_layout(lengths, task.period, task.horizon, time_steps=task.networks.time_steps)
-    return replace(layout, horizon=1) if task.networks.strategy == "recursive" else layout
+    one = task.networks.strategy == "recursive" or task.networks.recipe == "tutorial"
+    return replace(layout, horizon=1) if one else layout

@@ -46,7 +46,7 @@ class Learned:
     @property
     def networks(self) -> int:
         """How many networks there are."""
-        return sum(model.networks for model in (self.core.window, self.core.guided) if model is not None)
+        return sum(model.networks for model in self.core.trained.values())
 
     def outlook(
         self,
@@ -83,7 +83,9 @@ def learn(
     form = Form.fit(series, task.period, log=task.log)
     sight = look(form, series, channels)
     core = fit_core(sight, layout_for(lengths, task), task.networks, seed=task.seed, on_progress=part[1])
-    members = [name for name in _member_names(core) if held_back is None or name in held_back.members]
+    if held_back is not None and not set(core.trained) <= set(held_back.members):
+        held_back = None  # too little was left to train on: its record would be that of other models
+    members = _member_names(core)
     weights = usual_weights(members, independent_series(sight) * float(np.median(lengths)))
     scores = None
     if held_back is not None:
@@ -94,8 +96,9 @@ def learn(
 
 
 def _member_names(core: Core) -> list[str]:
-    there = {"linear": core.linear, "window": core.window, "guided": core.guided}
-    return ["smoothing", "theta", *(name for name, model in there.items() if model is not None)]
+    if core.tutorial is not None:
+        return ["tutorial"]
+    return ["smoothing", "theta", *(["linear"] if core.linear is not None else []), *core.trained]
 
 
 def _halves(on_progress: OnProgress | None) -> tuple[OnProgress | None, OnProgress | None]:

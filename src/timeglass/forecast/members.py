@@ -12,13 +12,14 @@ from timeglass.forecast.form import Form
 from timeglass.forecast.layout import Layout
 from timeglass.forecast.networks import Linear, drawn, fit_linear, run, train_networks, training_set
 from timeglass.forecast.settings import Networks
+from timeglass.forecast.tutorial_recipe import run_tutorial, train_tutorial
 from timeglass.forecast.windows import Sight, smoothed_paths, training_origins
 from timeglass.model.sequential import Sequential
 from timeglass.types import Array
 
 __all__ = ["MEMBERS", "Core", "fit_core", "member_forecasts"]
 
-MEMBERS = ("smoothing", "theta", "linear", "window", "guided")
+MEMBERS = ("smoothing", "theta", "linear", "window", "guided", "tutorial")
 _FEWEST_WINDOWS = 8  # fewer train nothing
 
 
@@ -31,16 +32,26 @@ class Core:
     linear: Linear | None
     window: Sequential | None
     guided: Sequential | None
+    tutorial: Sequential | None  # in place of all others
     windows: int  # that were trained on
+
+    @property
+    def trained(self) -> dict[str, Sequential]:
+        """The networks there are, by the name of their member."""
+        models = {"window": self.window, "guided": self.guided, "tutorial": self.tutorial}
+        return {name: model for name, model in models.items() if model is not None}
 
 
 def fit_core(
     sight: Sight, layout: Layout, settings: Networks, *, seed: int, on_progress: Callable[[float], None] | None = None
 ) -> Core:
     """Trains the models on every window of `sight`."""
+    if settings.recipe == "tutorial":
+        tutorial, windows = train_tutorial(sight, layout, settings, seed=seed, on_progress=on_progress)
+        return Core(sight.form, layout, None, None, None, tutorial, windows)
     which, origins = drawn(*training_origins(sight, layout), seed)
     if len(which) < _FEWEST_WINDOWS:
-        return Core(sight.form, layout, None, None, None, len(which))
+        return Core(sight.form, layout, None, None, None, None, len(which))
     models: list[Sequential] = []
     linear = None
     for half, guided in enumerate((False, True)):
@@ -49,7 +60,7 @@ def fit_core(
             linear = fit_linear(x, y, weights)
         part = None if on_progress is None else _part(on_progress, half)
         models.append(train_networks(settings, x, y, weights, seed=seed, on_progress=part))
-    return Core(sight.form, layout, linear, models[0], models[1], len(which))
+    return Core(sight.form, layout, linear, models[0], models[1], None, len(which))
 
 
 def _part(on_progress: Callable[[float], None], half: int) -> Callable[[float], None]:
@@ -63,16 +74,20 @@ def member_forecasts(
 
     They are for the rows that follow the first `origins` (N,) rows of the series `which` (N,).
     """
+    if core.tutorial is not None:
+        lanes = run_tutorial(core.tutorial, sight, core.layout, which, origins, horizon)
+        return {"tutorial": lanes.mean(axis=0)}, lanes
     damped, theta = smoothed_paths(sight, which, origins, horizon)
-    found, lanes = {"smoothing": damped, "theta": theta}, [np.empty((0, *damped.shape))]
+    found, each = {"smoothing": damped, "theta": theta}, [np.empty((0, *damped.shape))]
     if core.linear is not None:
         found["linear"] = run(core.linear, sight, core.layout, which, origins, horizon=horizon, guided=False)[0]
     for name, model in (("window", core.window), ("guided", core.guided)):
         if model is not None:
-            each = run(_predict(model), sight, core.layout, which, origins, horizon=horizon, guided=name == "guided")
-            lanes.append(each)
-            found[name] = np.median(each, axis=0)
-    return found, np.concatenate(lanes)
+            each.append(
+                run(_predict(model), sight, core.layout, which, origins, horizon=horizon, guided=name == "guided")
+            )
+            found[name] = np.median(each[-1], axis=0)
+    return found, np.concatenate(each)
 
 
 def _predict(model: Sequential) -> Callable[[Array], Array]:

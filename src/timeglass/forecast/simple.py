@@ -10,7 +10,7 @@ import numpy as np
 from timeglass.forecast.outcome import Replaced
 from timeglass.types import Array
 
-__all__ = ["FEWEST_ROWS", "sort_out"]
+__all__ = ["FEWEST_ROWS", "Sorted", "sort_out"]
 
 FEWEST_ROWS = 4  # of a series that a network or smoothing learns from
 

@@ -80,6 +80,8 @@ def train_networks(
     if units is None:
         units = _MANY_UNITS if len(x) >= _MANY_WINDOWS else _FEW_UNITS
     model = Sequential([Input(x.shape[1:]), cell(units), Dense(y.shape[1]), LinearSkip()], networks=count, seed=seed)
+    *recurrent, dense, dense_bias, skip, skip_bias = model.get_weights()
+    model.set_weights([*recurrent, *(np.zeros_like(w) for w in (dense, dense_bias, skip, skip_bias))])
     rate = CosineDecay(settings.learning_rate, epochs * per_epoch)
     model.compile(Adam(rate, global_clipnorm=1.0), "mean_absolute_error")
     model.fit(x, y, batch_size=batch, epochs=epochs, sample_weight=weights, verbose=0, on_progress=on_progress)

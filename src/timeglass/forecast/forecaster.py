@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from timeglass.errors import InputError, OptionError
+from timeglass.forecast.backtest import Backtest, backtest_of_fit, rivals_of, run_backtest
+from timeglass.forecast.falling_back import Fallback, choose_fallback, fall_back
 from timeglass.forecast.fitted import Fitted, fit_groups, forecast_ahead
 from timeglass.forecast.history import History, append, check_season, read_history
 from timeglass.forecast.outcome import Forecast, Replaced
 from timeglass.forecast.record import Coverage, coverage_of
 from timeglass.forecast.settings import Covariates, Networks, Task, check_horizon, check_levels
+from timeglass.prepare.checks import whole_number
 from timeglass.read.options import ReadOptions
 
 __all__ = ["Forecaster"]
@@ -116,7 +119,7 @@ class Forecaster:
         """
         if y is not None:
             raise OptionError("fit: y: the series holds the values: give one argument")
-        self._check()
+        self.check()
         history = read_history(series, options)
         self.fit_history(history, on_progress=on_progress)
         return self
@@ -126,6 +129,15 @@ class Forecaster:
         task = self._task(history)
         self.fitted_ = fit_groups(history, task, on_progress=on_progress)
         self.history_, self.horizon_, self.season_ = history, task.horizon, task.period
+        self.held_back_ = backtest_of_fit(self.fitted_, history)
+        self.verdict_ = () if self.held_back_ is None else self.held_back_.verdict()
+        self.fallback_ = self._fallback() if self.fallback else None
+
+    def _fallback(self) -> Fallback | None:
+        if self.held_back_ is None:
+            return None
+        held = [group.learned.held_back for group in self.fitted_.groups]
+        return choose_fallback(self.held_back_, sum(each.independent for each in held if each is not None))
 
     def forecast(self, h: int | None = None, level: Any = None) -> Forecast:
         """The next `h` rows of every series as numbers; `predict` gives them as a frame.
@@ -140,7 +152,8 @@ class Forecaster:
                 f"h {horizon:,} of {len(history.panel):,} series would take about "
                 f"{horizon * len(history.panel) * 200 / 2**30:,.0f} GiB: ask for fewer steps, or series by series"
             )
-        return forecast_ahead(fitted, history, horizon, levels)
+        found = forecast_ahead(fitted, history, horizon, levels)
+        return found if self.fallback_ is None else fall_back(found, history, self.fallback_, self.season_)
 
     def predict(self, h: int | None = None, level: Any = None) -> Any:
         """The next `h` rows as a frame of the kind that was fitted, with the columns unique_id, ds, timeglass,
@@ -163,6 +176,37 @@ class Forecaster:
         levels = check_levels("level", self.level if level is None else level)
         return coverage_of([group.learned for group in self._fitted()[0].groups], levels[-1])
 
+    def backtest(
+        self,
+        series: Any = None,
+        *,
+        origins: int = 5,
+        stride: int | None = None,
+        refit: bool = False,
+        statistical: bool | None = None,
+        options: ReadOptions | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Backtest:
+        """Forecasts the last rows of `series`, by default of what was fitted, from `origins` earlier origins.
+
+        They lie `stride` rows apart, a horizon unless told. What is learned comes from rows before the first origin;
+        with `refit` it is learned anew for each. The baselines are naive, seasonal naive, drift, mean and AR; with
+        `statistical` also Theta and ETS, by default where statsforecast is installed. The forecaster stays as it is.
+
+        >>> made = Forecaster(horizon=2).backtest([float(x * x) for x in range(40)], origins=3, statistical=False)
+        >>> made.origins.tolist(), made.actual[0].tolist()
+        ([34, 36, 38], [1156.0, 1225.0])
+        """
+        self.check()
+        count = whole_number("origins", origins, at_least=1)
+        apart = None if stride is None else whole_number("stride", stride, at_least=1)
+        more = rivals_of(statistical)
+        history = self._fitted()[1] if series is None else read_history(series, options)
+        return run_backtest(
+            history, self._task(history), origins=count, stride=apart, refit=refit,
+            levels=check_levels("level", self.level), rivals=more, on_progress=on_progress,
+        )  # fmt: skip
+
     @property
     def replaced_(self) -> tuple[Replaced, ...]:
         """Series that the networks do not forecast: by what they are forecast, and why."""
@@ -173,7 +217,7 @@ class Forecaster:
             raise InputError("fit the forecaster first: forecaster.fit(series)")
         return self.fitted_, self.history_
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Refuses, before anything is read, settings that nothing can be done with."""
         if self.horizon is not None:
             check_horizon("horizon", self.horizon)

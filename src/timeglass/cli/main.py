@@ -14,8 +14,10 @@ from typing import NoReturn
 import click
 
 from timeglass import __version__
+from timeglass.cli.backtest import backtest
 from timeglass.cli.check import check
 from timeglass.cli.data import data
+from timeglass.cli.forecast import forecast
 from timeglass.cli.info import info
 from timeglass.cli.prove import prove
 from timeglass.cli.sunspots import sunspots
@@ -32,8 +34,10 @@ def cli() -> None:
     """Timeglass: the see-through recurrent forecaster."""
 
 
+cli.add_command(backtest)
 cli.add_command(check)
 cli.add_command(data)
+cli.add_command(forecast)
 cli.add_command(info)
 cli.add_command(prove)
 cli.add_command(sunspots)

@@ -25,7 +25,7 @@ from timeglass.forecast.simple import FEWEST_ROWS
 from timeglass.forecast.windows import Channels
 from timeglass.types import Array
 
-__all__ = ["Backtest", "backtest_of_fit", "rivals_of", "run_backtest"]
+__all__ = ["Backtest", "Rivals", "backtest_of_fit", "rivals_of", "run_backtest", "with_rivals"]
 
 _TITLES = {"ar": "AR", "ets": "ETS", "theta": "Theta"}
 _MOST_COMPARED = 3_000  # forecasts that baselines are made for, in the verdict of a fit
@@ -136,8 +136,9 @@ def with_rivals(made: Backtest, more: Rivals | None = None) -> Backtest:
     series, horizon = made.history.series, made.point.shape[1]
     known = [series[s][:origin] for s, origin in zip(made.which, made.origins, strict=True)]
     each = [simple_forecasts(y, horizon, made.period) for y in known]
-    names = [name for name in each[0] if all(name in found for found in each)]
-    rivals = {name: np.array([found[name] for found in each]) for name in names}
+    names = list(each[int(np.argmax([len(found) for found in each]))])
+    # A series that is too short for a season has the naive forecast in the place of the seasonal one.
+    rivals = {name: np.array([found.get(name, found["naive"]) for found in each]) for name in names}
     return replace(made, rivals=rivals | (more(known, horizon, made.period) if more else {}))
 
 

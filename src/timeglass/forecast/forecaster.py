@@ -15,6 +15,7 @@ from timeglass.forecast.fitted import Fitted, fit_groups, forecast_ahead
 from timeglass.forecast.history import History, append, check_season, read_history
 from timeglass.forecast.outcome import Forecast, Replaced
 from timeglass.forecast.record import Coverage, coverage_of
+from timeglass.forecast.self_audit import audit_run
 from timeglass.forecast.settings import Covariates, Networks, Task, check_horizon, check_levels
 from timeglass.prepare.checks import whole_number
 from timeglass.read.options import ReadOptions
@@ -130,6 +131,7 @@ class Forecaster:
         self.fitted_ = fit_groups(history, task, on_progress=on_progress)
         self.history_, self.horizon_, self.season_ = history, task.horizon, task.period
         self.held_back_ = backtest_of_fit(self.fitted_, history)
+        self.audit_ = audit_run(self.fitted_, history)
         self.verdict_ = () if self.held_back_ is None else self.held_back_.verdict()
         self.fallback_ = self._fallback() if self.fallback else None
 

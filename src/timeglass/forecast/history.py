@@ -17,7 +17,16 @@ from timeglass.series.series import Series
 from timeglass.types import Array
 from timeglass.words import quoted
 
-__all__ = ["History", "append", "dates_after", "read_history"]
+__all__ = [
+    "History",
+    "append",
+    "check_season",
+    "column_names",
+    "dates_after",
+    "frame_kind",
+    "read_history",
+    "usual_columns",
+]
 
 _LONG = {"id": "unique_id", "time": "ds", "value": "y"}  # what the columns of a long frame are usually called
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ class Core:
     guided: Sequential | None
     tutorial: Sequential | None  # in place of all others
     windows: int  # that were trained on
+    losses: dict[str, Array] = field(default_factory=dict)  # (L, epochs) of each kind of networks
 
     @property
     def trained(self) -> dict[str, Sequential]:
@@ -47,20 +48,24 @@ def fit_core(
 ) -> Core:
     """Trains the models on every window of `sight`."""
     if settings.recipe == "tutorial":
-        tutorial, windows = train_tutorial(sight, layout, settings, seed=seed, on_progress=on_progress)
-        return Core(sight.form, layout, None, None, None, tutorial, windows)
+        tutorial, losses, windows = train_tutorial(sight, layout, settings, seed=seed, on_progress=on_progress)
+        return Core(sight.form, layout, None, None, None, tutorial, windows, losses)
     which, origins = drawn(*training_origins(sight, layout), seed)
     if len(which) < _FEWEST_WINDOWS:
         return Core(sight.form, layout, None, None, None, None, len(which))
     models: list[Sequential] = []
+    curves: list[Array] = []
     linear = None
     for half, guided in enumerate((False, True)):
         x, y, weights = training_set(sight, layout, which, origins, guided=guided)
         if not guided:
             linear = fit_linear(x, y, weights)
         part = None if on_progress is None else _part(on_progress, half)
-        models.append(train_networks(settings, x, y, weights, seed=seed, on_progress=part))
-    return Core(sight.form, layout, linear, models[0], models[1], None, len(which))
+        model, curve = train_networks(settings, x, y, weights, seed=seed, on_progress=part)
+        models.append(model)
+        curves.append(curve)
+    kept = dict(zip(("window", "guided"), curves, strict=True))
+    return Core(sight.form, layout, linear, models[0], models[1], None, len(which), kept)
 
 
 def _part(on_progress: Callable[[float], None], half: int) -> Callable[[float], None]:

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from timeglass.forecast.layout import Layout
 from timeglass.forecast.settings import Networks
 from timeglass.forecast.windows import Sight, inputs, smoothed_paths, window_rows
+from timeglass.model.history import History
 from timeglass.model.sequential import Sequential
 from timeglass.network.layers import GRU, LSTM, Dense, Input, LinearSkip, SimpleRNN
 from timeglass.train.optimizers import Adam
 from timeglass.train.schedules import CosineDecay
 from timeglass.types import Array, Floats
 
-__all__ = ["CELLS", "Linear", "drawn", "fit_linear", "run", "train_networks", "training_set"]
+__all__ = ["CELLS", "Linear", "drawn", "fit_linear", "losses_of", "run", "train_networks", "training_set"]
 
 CELLS = {"simple": SimpleRNN, "gru": GRU, "lstm": LSTM}
 _MOST_WINDOWS = 200_000  # more are drawn from
@@ -67,8 +68,8 @@ def train_networks(
     *,
     seed: int,
     on_progress: Callable[[float], None] | None = None,
-) -> Sequential:
-    """`settings.count // 2` networks on windows x (N, T', F), targets y (N, K), by absolute error.
+) -> tuple[Sequential, Array]:
+    """`settings.count // 2` networks on windows x (N, T', F), targets y (N, K), by absolute error; losses (L, epochs).
 
     At the start the output is 0, which is the level or what smoothing expects.
     """
@@ -84,8 +85,16 @@ def train_networks(
     model.set_weights([*recurrent, *(np.zeros_like(w) for w in (dense, dense_bias, skip, skip_bias))])
     rate = CosineDecay(settings.learning_rate, epochs * per_epoch)
     model.compile(Adam(rate, global_clipnorm=1.0), "mean_absolute_error")
-    model.fit(x, y, batch_size=batch, epochs=epochs, sample_weight=weights, verbose=0, on_progress=on_progress)
-    return model
+    history = model.fit(
+        x, y, batch_size=batch, epochs=epochs, sample_weight=weights, verbose=0, on_progress=on_progress
+    )
+    return model, losses_of(history)
+
+
+def losses_of(history: History) -> Array:
+    """The losses (L, epochs) of a fit."""
+    losses = np.asarray(history.history["loss"], np.float64)
+    return losses.T if losses.ndim == 2 else losses[None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from timeglass.forecast.form import Form
 from timeglass.forecast.layout import Layout
-from timeglass.forecast.networks import CELLS
+from timeglass.forecast.networks import CELLS, losses_of
 from timeglass.forecast.settings import Networks
 from timeglass.forecast.windows import Sight, window_rows
 from timeglass.model.sequential import Sequential
@@ -31,8 +31,8 @@ def _scaled(form: Form, which: NDArray[np.int64], z: Array) -> Array:
 
 def train_tutorial(
     sight: Sight, layout: Layout, settings: Networks, *, seed: int, on_progress: Callable[[float], None] | None = None
-) -> tuple[Sequential | None, int]:
-    """The trained networks and the number of their windows; None where there are fewer than two."""
+) -> tuple[Sequential | None, dict[str, Array], int]:
+    """The trained networks, their losses (L, epochs), and the number of their windows: None for fewer than two."""
     which, origins = [], []
     for s, rows in enumerate(np.diff(sight.offsets)):
         own = np.arange(layout.time_steps, rows, layout.time_steps)
@@ -40,7 +40,7 @@ def train_tutorial(
         origins.append(own)
     places, ends = np.concatenate(which), np.concatenate(origins)
     if len(places) < 2:
-        return None, len(places)
+        return None, {}, len(places)
     x = _scaled(sight.form, places, window_rows(sight, layout, places, ends))
     y = _scaled(sight.form, places, sight.z[sight.offsets[places] + ends][:, None])
     cell, units = CELLS[settings.cell], settings.hidden_units or 3
@@ -48,8 +48,8 @@ def train_tutorial(
         [Input((layout.time_steps, 1)), cell(units), Dense(1, "tanh")], networks=settings.count, seed=seed
     )
     model.compile(Adam(settings.learning_rate), "mean_squared_error")
-    model.fit(x[:, :, None], y, batch_size=1, epochs=settings.epochs, verbose=0, on_progress=on_progress)
-    return model, len(places)
+    history = model.fit(x[:, :, None], y, batch_size=1, epochs=settings.epochs, verbose=0, on_progress=on_progress)
+    return model, {"tutorial": losses_of(history)}, len(places)
 
 
 def run_tutorial(

@@ -1,0 +1,128 @@
+"""What the commands that forecast have in common: options of the forecaster, progress, and what is said of a result."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from timeglass.cli.reading import say, say_reading
+from timeglass.cli.series_path import dataset_options, series_path
+from timeglass.errors import OptionError
+
+if TYPE_CHECKING:
+    from timeglass.forecast.forecaster import Forecaster
+    from timeglass.forecast.history import History
+    from timeglass.read.options import ReadOptions
+
+__all__ = ["forecaster_options", "history_of", "percentages", "progress"]
+
+_NETWORKS = ("cell", "hidden_units", "time_steps", "networks", "epochs", "learning_rate", "strategy")
+_COVARIATES = ("future_columns", "past_columns", "static_columns", "calendar")
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else ()
+
+
+def percentages(option: str, text: str) -> tuple[float, ...]:
+    """Levels from text such as 80,95."""
+    from timeglass.forecast.settings import check_levels  # a slow start
+
+    try:
+        numbers = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise OptionError(f"{option} {text}: expected percentages such as 80,95") from None
+    return check_levels(option, numbers)
+
+
+def forecaster_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options of a forecaster to a command, which gets it as `forecaster`."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in (*_NETWORKS, *_COVARIATES)}
+        own = {name: given.pop(name) for name in ("horizon", "season", "level", "fallback", "log", "seed")}
+        command(forecaster=_forecaster(chosen, own), **given)
+
+    return functools.reduce(lambda inner, option: option(inner), reversed(_OPTIONS), wrapped)
+
+
+def _forecaster(chosen: dict[str, Any], own: dict[str, Any]) -> Forecaster:
+    from timeglass.forecast.forecaster import Forecaster  # a slow start
+    from timeglass.forecast.settings import Covariates, Networks, check_horizon
+
+    if own["horizon"] is not None:
+        check_horizon("--horizon", own["horizon"])
+    told = {name: chosen[name] for name in _NETWORKS if chosen[name] is not None}
+    if "networks" in told:
+        told["count"] = told.pop("networks")
+    with _options_named():
+        networks = Networks(**told) if told else None
+        columns = {name.removesuffix("_columns"): _names(chosen[name]) for name in _COVARIATES}
+        covariates = Covariates(**columns) if any(columns.values()) else None
+    own["level"] = percentages("--level", own["level"])
+    return Forecaster(own.pop("horizon"), own.pop("season"), networks=networks, covariates=covariates, **own)
+
+
+@contextmanager
+def _options_named() -> Iterator[None]:
+    """A setting's error begins with its option."""
+    try:
+        yield
+    except OptionError as error:
+        name, colon, rest = str(error).partition(":")
+        option = {"count": "networks", "future": "future-columns", "past": "past-columns", "static": "static-columns"}
+        raise OptionError(f"--{option.get(name, name.replace('_', '-'))}{colon}{rest}") from None
+
+
+_OPTIONS: list[Callable[..., Any]] = [
+    click.option("--horizon", type=int, metavar="N", help="Rows to forecast. [default: by how often rows come]"),
+    click.option("--season", type=int, metavar="N", help="Rows in a season, 1 for none. [default: by how often]"),
+    click.option("--level", default="80,95", show_default=True, metavar="P,…", help="Intervals, in percent."),
+    click.option("--cell", type=click.Choice(["simple", "gru", "lstm"]), help="The recurrent cell. [default: gru]"),
+    click.option("--hidden-units", type=int, metavar="N", help="Units of the cell. [default: 8, or 16 for much data]"),
+    click.option("--time-steps", type=int, metavar="N", help="Rows in a window. [default: by season and horizon]"),
+    click.option("--networks", type=int, metavar="N", help="Networks, half of each kind. [default: 16]"),
+    click.option("--epochs", type=int, metavar="N", help="Passes over the windows, at most. [default: 32]"),
+    click.option("--learning-rate", type=float, metavar="R", help="Adam's, at the start. [default: 0.003]"),
+    click.option("--strategy", type=click.Choice(["direct", "recursive"]), help="All steps at once, or one by one."),
+    click.option("--fallback", is_flag=True, help="Forecast by a baseline where one did better on held-back rows."),
+    click.option("--log/--no-log", default=None, help="Work with logarithms. [default: where all values suit]"),
+    click.option("--future-columns", metavar="NAME,…", help="Covariates that are known of the rows to forecast."),
+    click.option("--past-columns", metavar="NAME,…", help="Covariates that are known up to now only."),
+    click.option("--static-columns", metavar="NAME,…", help="Columns that are the same in all rows of a series."),
+    click.option(
+        "--calendar", metavar="NAME,…", help="Of the dates: month, quarter, week, weekday, day, hour, minute."
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of all starting weights and shuffles."),
+]
+
+
+def history_of(source: str, reading: ReadOptions, *, private: bool, quiet: bool) -> History:
+    """The series of a file, an address or a bundled name; says how they were read."""
+    from timeglass.forecast.history import History  # a slow start
+    from timeglass.read.reading import read_panel
+
+    panel = read_panel(
+        series_path(source), dataset_options(source, reading, value=None), private=private, tell=None if quiet else say
+    )
+    if not quiet:
+        say_reading(panel.origin)
+    return History(panel)
+
+
+@contextmanager
+def progress(what: str, *, quiet: bool) -> Iterator[Callable[[float], None] | None]:
+    """A bar on standard error where that is a terminal; None where nothing is to be shown."""
+    from tqdm import tqdm
+
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    with tqdm(total=100, desc=what, unit="%", leave=False, delay=0.5) as bar:
+        yield lambda share: bar.update(100 * share - bar.n) and None

@@ -1,0 +1,151 @@
+"""What a forecast and a backtest say of themselves: lines for people, plain values for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from timeglass.evaluate.audit import Finding
+from timeglass.evaluate.comparison import Comparison
+from timeglass.forecast.backtest import Backtest
+from timeglass.forecast.forecaster import Forecaster
+from timeglass.forecast.outcome import Forecast
+from timeglass.series.dates import date_label
+from timeglass.show.table import table_lines
+
+__all__ = [
+    "backtest_lines",
+    "backtest_values",
+    "comparison_values",
+    "finding_values",
+    "forecast_lines",
+    "forecast_values",
+    "rows_of",
+]
+
+_MOST_REPLACED = 10  # that are said one by one
+
+
+def forecast_lines(forecaster: Forecaster, made: Forecast) -> list[str]:
+    """The record, the verdict, what was replaced, and what the audit found."""
+    lines = [f"intervals: {forecaster.coverage(level).sentence()}" for level in made.low]
+    lines += [f"verdict: {line}" for line in _verdict_lines(forecaster.verdict_)]
+    lines += [f"audit: {finding.sentence}" for finding in forecaster.audit_ if finding.found]
+    lines += [f"replaced: {each}" for each in made.replaced[:_MOST_REPLACED]]
+    more = len(made.replaced) - _MOST_REPLACED
+    return lines + ([f"replaced: and {more:,} more series"] if more > 0 else [])
+
+
+def _verdict_lines(verdict: Sequence[Comparison]) -> list[str]:
+    if not verdict:
+        return ["not shown to be better than doing nothing: too few rows to hold any back"]
+    return [comparison.sentence() for comparison in verdict]
+
+
+def forecast_values(forecaster: Forecaster, made: Forecast) -> dict[str, Any]:
+    """All of it in plain values: the rows, the record, the verdict, the audit, what was replaced, the members."""
+    date_format = forecaster.history_.panel.date_format
+    return {
+        "horizon": int(made.point.shape[1]),
+        "season": forecaster.season_,
+        "forecast": rows_of(made.columns(), date_format),
+        "record": [
+            {"level": record.level, "covered": record.covered, "forecasts": record.forecasts, "steps": record.steps}
+            for record in map(forecaster.coverage, made.low)
+        ],
+        "verdict": [comparison_values(each) for each in forecaster.verdict_],
+        "audit": [finding_values(each) for each in forecaster.audit_],
+        "replaced": [{"series": r.series, "method": r.method, "why": r.why} for r in made.replaced],
+        "members": {
+            name: {
+                "weight": dict(zip(made.ids, np.asarray(weights).tolist(), strict=True)),
+                "forecast": [[_number(v) for v in row] for row in made.members[name].tolist()],
+            }
+            for name, weights in made.weights.items()
+        },
+    }
+
+
+def comparison_values(each: Comparison) -> dict[str, Any]:
+    """One comparison in plain values."""
+    return {
+        "against": each.theirs,
+        "outcome": each.outcome,
+        "sentence": each.sentence(),
+        "details": each.details(),
+        "error": _number(each.error_ours),
+        "error_of_baseline": _number(each.error_theirs),
+        "change": _number(each.change),
+        "low": _number(each.low),
+        "high": _number(each.high),
+        "diebold_mariano": None
+        if each.dm is None
+        else {"statistic": _number(each.dm.statistic), "p_value": _number(each.dm.p_value)},
+        "forecasts": each.forecasts,
+        "series": each.series,
+    }
+
+
+def finding_values(each: Finding) -> dict[str, Any]:
+    """One check of the audit in plain values."""
+    return {"check": each.name, "found": each.found, "sentence": each.sentence, "numbers": each.numbers}
+
+
+def rows_of(columns: Mapping[str, Any], date_format: str | None) -> list[dict[str, Any]]:
+    """A mapping of columns as rows of plain values; dates as they were written."""
+    plain = {name: [_plain(value, date_format) for value in values] for name, values in columns.items()}
+    return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
+
+
+def _plain(value: Any, date_format: str | None) -> Any:
+    if isinstance(value, np.datetime64):
+        return date_label(value, date_format)
+    if isinstance(value, np.generic):
+        value = value.item()
+    return _number(value) if isinstance(value, float) else value
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def backtest_lines(made: Backtest) -> list[str]:
+    """The scaled error of everyone, and the verdict."""
+    forecasts, series = len(made.which), len(np.unique(made.which))
+    head = (
+        f"{forecasts:,} forecasts of {made.point.shape[1]:,} rows, {series:,} series; mean absolute error in units of "
+        f"the seasonal naive one (season {made.period}):"
+    )
+    rows = [[name.replace("_", " "), f"{error:.4f}"] for name, error in made.errors().items()]
+    table = table_lines([["forecast", "error"], *rows])
+    record = [_coverage_line(made, level) for level in made.low]
+    return [head, "", *table, "", *record, *_verdict_lines(made.verdict())]
+
+
+def _coverage_line(made: Backtest, level: float) -> str:
+    known = np.isfinite(made.actual)
+    inside = (made.low[level] <= made.actual) & (made.actual <= made.high[level])
+    return f"promised {level:g} %, covered {100 * inside[known].mean():.0f} % of {int(known.sum()):,} forecasts"
+
+
+def backtest_values(made: Backtest) -> dict[str, Any]:
+    """All of it in plain values."""
+    known = np.isfinite(made.actual)
+    return {
+        "origins": len(made.which),
+        "series": len(np.unique(made.which)),
+        "horizon": int(made.point.shape[1]),
+        "season": made.period,
+        "errors": {name: _number(error) for name, error in made.errors().items()},
+        "record": [
+            {
+                "level": level,
+                "covered": float(((made.low[level] <= made.actual) & (made.actual <= made.high[level]))[known].mean()),
+                "forecasts": int(known.sum()),
+            }
+            for level in made.low
+        ],
+        "verdict": [comparison_values(each) for each in made.verdict()],
+    }

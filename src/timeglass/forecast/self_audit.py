@@ -1,0 +1,118 @@
+"""The audit of a forecaster's own run: each check is computed from what was learned, whatever that is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from timeglass.evaluate.audit import Finding
+from timeglass.forecast.fitted import Fitted, Group
+from timeglass.forecast.form import Form
+from timeglass.forecast.history import History
+
+__all__ = ["audit_run"]
+
+_SEASONAL_SHARE = 0.1  # fewer series with the season than would show it by chance
+_WIDE_SPREAD = 1.5  # the worst network's error over the best one's
+_LEAST_TARGETS = 1.0  # for each weight
+
+
+def audit_run(fitted: Fitted, history: History) -> tuple[Finding, ...]:
+    """What is wrong, or may be, with a fit: its season, its windows, its output, its networks, its held-back rows."""
+    groups = [group for group in fitted.groups if group.learned.core.trained]
+    found = [_season(fitted)] if fitted.task.period > 1 and fitted.groups else []
+    if groups:
+        found += [_windows(groups), _unused(groups, history), _output(groups), _seeds(groups)]
+    return (*found, _held_back(fitted, history))
+
+
+def _season(fitted: Fitted) -> Finding:
+    period = fitted.task.period
+    seasons = np.concatenate([group.learned.core.form.seasons for group in fitted.groups])
+    with_season = int((seasons != 0).any(axis=1).sum())
+    lacking = with_season <= _SEASONAL_SHARE * len(seasons)
+    said = f"the 90 % test finds a season of {period} rows in {with_season:,} of {len(seasons):,} series"
+    remedy = ": say season=1 if there is none, or give more than three seasons of rows"
+    numbers: dict[str, float | int | str | None] = {
+        "period": period, "series": len(seasons), "with_season": with_season,
+    }  # fmt: skip
+    return Finding(
+        "claimed_season", lacking, f"A season of {period} rows is claimed; {said}{remedy * lacking}.", numbers
+    )
+
+
+def _windows(groups: list[Group]) -> Finding:
+    """Independent targets for each weight: windows of one series that overlap share most of their rows."""
+    weights = max(model.architecture.weight_count for g in groups for model in g.learned.core.trained.values())
+    targets = sum(g.learned.core.windows for g in groups) / len(groups)
+    few = targets < _LEAST_TARGETS * weights
+    said = f"{targets:,.0f} training windows teach networks of {weights:,} weights"
+    remedy = ": their part of the forecast is kept small; fewer hidden units, or more rows or series, would help"
+    numbers: dict[str, float | int | str | None] = {"windows": targets, "weights": weights}
+    return Finding("few_windows", few, said + remedy * few + ".", numbers)
+
+
+def _unused(groups: list[Group], history: History) -> Finding:
+    series = history.series
+    used = sum(g.learned.core.windows for g in groups)
+    possible = 0
+    for group in groups:
+        core = group.learned.core
+        possible += sum(max(0, len(series[s]) - core.layout.horizon - core.layout.first + 1) for s in group.places)
+    unused = used < possible
+    said = f"{used:,} of {possible:,} possible training windows are used"
+    return Finding(
+        "unused_windows", unused, said + ("; the others teach nothing." if unused else "."),
+        {"used": used, "possible": possible},
+    )  # fmt: skip
+
+
+def _output(groups: list[Group]) -> Finding:
+    if any(group.learned.core.tutorial is not None for group in groups):
+        return Finding(
+            "output_bounded", True,
+            "A tanh output cannot exceed the highest value of the rows fitted: no new record can be forecast; use the "
+            "default recipe.", {"limit": 1.0},
+        )  # fmt: skip
+    return Finding("output_bounded", False, "The networks' linear output has no limit.", {"limit": None})
+
+
+def _seeds(groups: list[Group]) -> Finding:
+    """The errors of single networks over held-back rows: what one of them would have shown."""
+    errors = []
+    for group in groups:
+        held = group.learned.held_back
+        if held is not None and len(held.lanes):
+            errors.append(np.nanmean(np.abs(held.lanes - held.actual) / held.spread[:, None], axis=(1, 2)))
+    if not errors:
+        return Finding("lucky_seed", False, "No rows could be held back to compare the networks on.", {})
+    lanes = np.mean([own for own in errors if len(own) == len(errors[0])], axis=0)
+    best, middle, worst = float(lanes.min()), float(np.median(lanes)), float(lanes.max())
+    wide = worst > _WIDE_SPREAD * best
+    said = (
+        f"{len(lanes)} networks that differ in their seed err by {best:.3g} to {worst:.3g} (median {middle:.3g}, in "
+        "units of a series' mean change)"
+    )
+    remedy = ": one network alone would be a draw of luck; the forecast takes the median of all"
+    return Finding("lucky_seed", wide, said + remedy * wide + ".", {"best": best, "median": middle, "worst": worst})
+
+
+def _held_back(fitted: Fitted, history: History) -> Finding:
+    """Whether what the held-back forecasts worked with could have been learned without the rows held back."""
+    series, leaks, rows = history.series, 0, 0
+    for group in fitted.groups:
+        held = group.learned.held_back
+        if held is None:
+            continue
+        first = {int(s): int(held.origins[held.which == s].min()) for s in np.unique(held.which)}
+        known = [series[group.places[s]][:origin] for s, origin in first.items()]
+        form = Form.fit(known, fitted.task.period, log=fitted.task.log)
+        leaks += int((np.abs(form.limits - held.form.limits).max(axis=1) > 0).sum())
+        rows += sum(len(series[group.places[s]]) - origin for s, origin in first.items())
+    if rows == 0:
+        return Finding(
+            "no_held_back_rows", bool(fitted.groups),
+            "No rows could be held back: neither intervals nor verdict were tested; give more rows.",
+            {"rows": 0},
+        )  # fmt: skip
+    said = f"{rows:,} rows were held back; scale and season were learned without them in all but {leaks} series"
+    return Finding("held_back_leak", leaks > 0, said + ".", {"rows": rows, "leaks": leaks})

@@ -56,8 +56,12 @@ def backtest(
     from timeglass.cli.forecast import check_plot
     from timeglass.forecast.report import backtest_lines, backtest_values
     from timeglass.forecast.writing import check_table_place, write_table  # a slow start
+    from timeglass.prepare.checks import whole_number
 
     forecaster.check()
+    whole_number("--origins", origins, at_least=1)
+    if stride is not None:
+        whole_number("--stride", stride, at_least=1)
     place = check_table_place("--out", out) if out else None
     if plot:
         check_plot(plot)

@@ -1,0 +1,210 @@
+"""`timeglass forecast` and `timeglass backtest`: what goes to standard output, what is said, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+QUICK = ("--id", "shop", "--hidden-units", "2", "--networks", "4", "--epochs", "2")
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Two series of months, and their file's name."""
+    rng = np.random.default_rng(0)
+    frame = pd.concat(
+        pd.DataFrame(
+            {
+                "shop": name,
+                "when": pd.date_range("2020-01-01", periods=n, freq="MS").strftime("%Y-%m-%d"),
+                "sold": (100 + rng.normal(size=n).cumsum()).round(3),
+            }
+        )
+        for name, n in (("=north", 40), ("south", 30))
+    )
+    frame.to_csv(tmp_path / "shops.csv", index=False)
+    return "shops.csv"
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_forecast_is_csv_on_standard_output(timeglass, table):
+    ran = timeglass("forecast", table, "--horizon", "3", "--level", "50,90", *QUICK)
+    assert ran.returncode == 0
+    rows = rows_of(ran.stdout)
+    assert list(rows[0]) == [
+        "unique_id", "ds", "timeglass", "timeglass-lo-50", "timeglass-hi-50", "timeglass-lo-90", "timeglass-hi-90",
+        "method",
+    ]  # fmt: skip
+    assert [row["ds"] for row in rows] == [
+        "2023-05-01", "2023-06-01", "2023-07-01", "2022-07-01", "2022-08-01", "2022-09-01",
+    ]  # fmt: skip
+    assert rows[0]["unique_id"] == "'=north"  # no spreadsheet computes it
+    for row in rows:
+        ends = [float(row[f"timeglass-{end}"]) for end in ("lo-90", "lo-50", "hi-50", "hi-90")]
+        assert ends == sorted(ends)
+        assert 80 < float(row["timeglass"]) < 120
+
+
+def test_what_is_said_goes_to_standard_error(timeglass, table):
+    ran = timeglass("forecast", table, "--horizon", "3", *QUICK)
+    said = ran.stderr
+    assert "timeglass: intervals: promised 80 %, covered " in said
+    assert "timeglass: verdict: not shown to be better than" in said
+    assert "timeglass: audit: " in said
+    quiet = timeglass("forecast", table, "--horizon", "3", "--quiet", *QUICK)
+    assert (quiet.stderr, quiet.stdout) == ("", ran.stdout)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_forecast_in_a_file(timeglass, table, tmp_path, ending):
+    printed = rows_of(timeglass("forecast", table, "--horizon", "3", *QUICK).stdout)
+    ran = timeglass("forecast", table, "--horizon", "3", "--out", f"made.{ending}", *QUICK)
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert f"timeglass: written to made.{ending}" in ran.stderr
+    made = (
+        pd.read_csv(tmp_path / "made.csv", float_precision="round_trip")
+        if ending == "csv"
+        else pd.read_parquet(tmp_path / "made.parquet")
+    )
+    np.testing.assert_array_equal(made["timeglass"], [float(row["timeglass"]) for row in printed])
+    assert made["unique_id"].iloc[-1] == "south"
+
+
+def test_json_holds_forecast_record_verdict_and_audit(timeglass, table):
+    ran = timeglass("forecast", table, "--horizon", "2", "--json", *QUICK)
+    found = json.loads(ran.stdout)
+    assert (found["horizon"], found["season"], len(found["forecast"])) == (2, 12, 4)
+    assert found["forecast"][0]["ds"] == "2023-05-01"
+    assert {each["level"] for each in found["record"]} == {80, 95}
+    assert {each["against"] for each in found["verdict"]} == {"naive", "seasonal naive", "drift", "mean", "AR"}
+    assert {each["check"] for each in found["audit"]} >= {"few_windows", "lucky_seed", "held_back_leak"}
+    weights = found["members"]["smoothing"]["weight"]
+    assert 0 < weights["south"] < 1
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_a_picture(timeglass, table, tmp_path, ending):
+    assert timeglass("forecast", table, "--horizon", "3", "--plot", f"made.{ending}", *QUICK).returncode == 0
+    content = (tmp_path / f"made.{ending}").read_bytes()
+    assert content.startswith(b"\x89PNG" if ending == "png" else b"<?xml")
+
+
+def test_bundled_series_and_the_default_horizon(timeglass):
+    ran = timeglass("forecast", "nile", *QUICK[2:])
+    assert [row["ds"] for row in rows_of(ran.stdout)] == ["1971", "1972", "1973", "1974", "1975", "1976"]
+
+
+def test_a_series_that_does_not_vary(timeglass, tmp_path):
+    (tmp_path / "flat.csv").write_text("ds,y\n" + "".join(f"{1950 + i},5\n" for i in range(20)))
+    ran = timeglass("forecast", "flat.csv", "--horizon", "2", *QUICK[2:])
+    assert [(row["ds"], row["timeglass"], row["method"]) for row in rows_of(ran.stdout)] == [
+        ("1970", "5", "constant"), ("1971", "5", "constant"),
+    ]  # fmt: skip
+    assert "timeglass: replaced: y: constant: no variation; nothing to learn" in ran.stderr
+
+
+def test_a_fallback_is_said(timeglass, tmp_path):
+    walk = np.random.default_rng(0).normal(size=300).cumsum()
+    (tmp_path / "walk.csv").write_text("y\n" + "".join(f"{v!r}\n" for v in walk.tolist()))
+    ran = timeglass("forecast", "walk.csv", "--horizon", "5", "--fallback")
+    rows = rows_of(ran.stdout)
+    assert {row["method"] for row in rows} == {"naive"}
+    assert {float(row["timeglass"]) for row in rows} == {walk[-1]}
+    assert "erred less over held-back rows" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--horizon", "0"), "--horizon must be a whole number of at least 1, got 0"),
+        (("--horizon", "-3"), "--horizon must be a whole number of at least 1, got -3"),
+        (("--horizon", "1000000000"), "more than the 100,000 steps"),
+        (("--level", "80,x"), "--level 80,x: expected percentages such as 80,95"),
+        (("--level", "0"), "--level: expected percentages from 1 to 99.9"),
+        (("--season", "0"), "season: expected the rows in a season"),
+        (("--hidden-units", "0"), "--hidden-units: expected a whole number from 1 to 1,024, got 0"),
+        (("--time-steps", "0"), "--time-steps: expected a whole number"),
+        (("--epochs", "0"), "--epochs: expected a whole number"),
+        (("--networks", "0"), "--networks: expected a whole number"),
+        (("--learning-rate", "0"), "--learning-rate: expected a number above 0"),
+        (("--learning-rate", "nan"), "--learning-rate: expected a number above 0"),
+        (("--learning-rate", "1e9"), "--learning-rate: expected a number above 0"),
+        (("--seed", "-1"), "seed: expected a whole number from 0"),
+        (("--cell", "rnn"), "'rnn' is not one of"),
+        (("--calendar", "moon"), "--calendar: expected some of month"),
+        (("--out", "made.txt"), "--out made.txt: expected a name that ends in .csv or .parquet"),
+        (("--out", "no/made.csv"), "--out no/made.csv: there is no folder no: make it first"),
+        (("--plot", "made.gif"), "--plot made.gif: expected a name that ends in .png, .svg or .pdf"),
+        (("--save", "made.pkl"), "--save made.pkl: expected a name that ends in"),
+    ],
+)
+@pytest.mark.parametrize("command", ["forecast", "backtest"])
+def test_options_are_refused_before_the_file_is_read(timeglass, command, options, words):
+    if command == "backtest" and options[0] in ("--save",):
+        return
+    ran = timeglass(command, "no-such-file.csv", *options)
+    assert ran.returncode == 2
+    assert words in ran.stderr
+    assert ran.stdout == ""
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_file_that_is_not_there(timeglass):
+    ran = timeglass("forecast", "no-such-file.csv")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "no file no-such-file.csv" in ran.stderr
+
+
+def test_a_backtest_prints_errors_record_and_verdict(timeglass, table):
+    ran = timeglass("backtest", table, "--horizon", "3", "--origins", "4", "--stride", "2", "--no-statistical", *QUICK)
+    assert ran.returncode == 0
+    lines = ran.stdout.splitlines()
+    assert lines[0].startswith(
+        "8 forecasts of 3 rows, 2 series; mean absolute error in units of the seasonal naive one"
+    )
+    errors = [float(line.split()[-1]) for line in lines[3 : lines.index("", 3)]]
+    assert errors == sorted(errors)
+    assert any(line.startswith("promised 95 %, covered ") for line in lines)
+
+
+def test_a_backtest_in_json_and_its_forecasts_in_a_file(timeglass, table, tmp_path):
+    ran = timeglass(
+        "backtest", table, "--horizon", "3", "--origins", "2", "--json", "--out", "all.csv", "--plot", "fan.png",
+        "--no-statistical", *QUICK,
+    )  # fmt: skip
+    found = json.loads(ran.stdout)
+    assert (found["origins"], found["series"]) == (4, 2)
+    rows = rows_of((tmp_path / "all.csv").read_text())
+    assert len(rows) == 12
+    frame = pd.DataFrame(rows)
+    error = (frame["timeglass"].astype(float) - frame["y"].astype(float)).abs().mean()
+    assert 0 < error < 10
+    assert frame["cutoff"].iloc[0] < frame["ds"].iloc[0]
+    assert (tmp_path / "fan.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--origins", "0"), "--origins: expected a whole number of at least 1, got 0"),
+        (("--stride", "0"), "--stride: expected a whole number of at least 1, got 0"),
+        (("--origins", "50"), "need at least"),
+    ],
+)
+def test_backtests_that_cannot_be(timeglass, table, options, words):
+    ran = timeglass("backtest", table, "--horizon", "3", *options, *QUICK)
+    assert ran.returncode == 2
+    assert words in ran.stderr
+
+
+def test_forecasts_from_standard_input(timeglass, table, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((tmp_path / table).read_bytes())))
+    assert len(rows_of(timeglass("forecast", "-", "--horizon", "3", *QUICK).stdout)) == 6

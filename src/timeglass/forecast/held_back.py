@@ -14,7 +14,7 @@ from timeglass.forecast.form import Form
 from timeglass.forecast.layout import layout_for
 from timeglass.forecast.members import fit_core, member_forecasts
 from timeglass.forecast.settings import Task
-from timeglass.forecast.windows import Channels, look
+from timeglass.forecast.windows import Channels, first_rows, look
 from timeglass.types import Array
 
 __all__ = ["HeldBack", "hold_back", "rows_held_back"]
@@ -76,14 +76,14 @@ def hold_back(
     known = [series[s][: lengths[s] - held] for s in long.tolist()]
     beside = None if channels is None else channels.of(long)
     form = Form.fit(known, task.period, log=task.log)
-    past = look(form, known, beside)
+    whole = look(form, [series[s] for s in long.tolist()], beside)
+    past = first_rows(whole, lengths[long] - held)
     layout = layout_for([len(y) for y in known], task)
     core = fit_core(past, layout, task.networks, seed=task.seed + 1, on_progress=on_progress)
     stride = max(1, -(-len(long) * held // _MOST_ORIGINS))
     ahead = np.arange(0, held, stride)
     place = np.repeat(np.arange(len(long)), len(ahead))
     origins = (lengths[long][:, None] - held + ahead).ravel()
-    whole = look(form, [series[s] for s in long.tolist()], beside)
     members, lanes = member_forecasts(core, whole, place, origins, horizon)
     rows = origins[:, None] + np.arange(horizon)
     came = whole.z[np.minimum(whole.offsets[place][:, None] + rows, len(whole.z) - 1)]

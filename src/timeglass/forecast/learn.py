@@ -15,7 +15,7 @@ from timeglass.forecast.held_back import HeldBack, hold_back
 from timeglass.forecast.layout import layout_for
 from timeglass.forecast.members import Core, fit_core, member_forecasts
 from timeglass.forecast.settings import Task
-from timeglass.forecast.windows import Channels, look
+from timeglass.forecast.windows import Channels, Sight, look
 from timeglass.types import Array
 
 __all__ = ["Learned", "Outlook", "learn"]
@@ -42,6 +42,7 @@ class Learned:
     weights: dict[str, float]
     held_back: HeldBack | None
     scores: Scores | None
+    sight: Sight | None = None  # of the rows that were learned from
 
     @property
     def networks(self) -> int:
@@ -61,7 +62,7 @@ class Learned:
 
         `series` are the values (rows,) of the series that were learned from, in their order, with rows that came since.
         """
-        sight = look(self.core.form, series, channels)
+        sight = look(self.core.form, series, channels, seen=self.sight)
         members, lanes = member_forecasts(self.core, sight, which, origins, horizon)
         return Outlook(combine(self.weights, members), members, lanes, unit_of(one_step_error(sight)[which], members))
 
@@ -92,7 +93,7 @@ def learn(
         weights = learned_weights(weights, held_back.members, held_back.actual, held_back.spread, held_back.independent)
         unit = unit_of(held_back.unit, held_back.members)
         scores = Scores((held_back.actual - combine(weights, held_back.members)) / unit, held_back.independent)
-    return Learned(task, core, weights, held_back, scores)
+    return Learned(task, core, weights, held_back, scores, sight)
 
 
 def _member_names(core: Core) -> list[str]:

@@ -12,7 +12,7 @@ multimodel inference", 2002), so that no row's forecast knows what came after it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,15 +22,24 @@ from timeglass.types import Array
 
 __all__ = ["Smoothed", "smooth"]
 
+
+def _places_of(phis: Array) -> Iterator[tuple[int, int]]:
+    """Where each value of a sorted array begins, and how often it is there."""
+    _, first, count = np.unique(phis, return_index=True, return_counts=True)
+    return zip(first.tolist(), count.tolist(), strict=True)
+
+
 _ALPHAS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 _BETAS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 _PHIS = (0.0, 0.8, 0.9, 0.95, 0.98)  # 0: no trend
-# (G, 3): every α, β and φ; without a trend β means nothing.
-_GRID = np.array([(a, b, p) for a, b, p in itertools.product(_ALPHAS, _BETAS, _PHIS) if p > 0 or b == 0])
+# (G, 3): every α, β and φ, by φ; without a trend β means nothing.
+_GRID = np.array([(a, b, p) for p, a, b in itertools.product(_PHIS, _ALPHAS, _BETAS) if p > 0 or b == 0])
+# The settings of each φ.
+_OF_PHI = [slice(int(first), int(first + count)) for first, count in _places_of(_GRID[:, 2])]
 # What a setting's parameters cost: its level, trend and those of α, β, φ that say something.
 _COST = np.where(_GRID[:, 2] == 0, 1.0, np.where(_GRID[:, 1] == 0, 2.5, 3.5))
 _FIRST_ROWS = 5  # whose slope the trend starts with
-_AT_ONCE = 2**21  # numbers in one array of states
+_AT_ONCE = 2**16  # numbers in one array of states: a few of them stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,49 +94,51 @@ def smooth(series: Sequence[Array]) -> Smoothed:
 
 
 def _smooth_block(series: list[Array], places: NDArray[np.int64], out: Smoothed) -> None:
-    """Writes what it finds into `out`, of which series i begins at row places[i]."""
+    """Writes what it finds into `out`, of which series i begins at row places[i]; shorter series come first."""
     alpha, beta, phi = _GRID.T
-    without, of_phi = phi == 0, [phi == value for value in _PHIS[1:]]
-    longest = max(map(len, series))
-    starts = np.array([longest - len(z) for z in series])
+    longest = len(series[-1])
+    starts = np.array([longest - len(z) for z in series])  # falling: those that have begun are the last ones
     padded = np.zeros((len(series), longest))
     for i, z in enumerate(series):
         padded[i, starts[i] :] = z
     level = np.repeat([[z[0]] for z in series], len(_GRID), axis=1)
-    trend = np.array([_first_slope(z) for z in series])[:, None] * ~without
+    trend = np.array([_first_slope(z) for z in series])[:, None] * (phi > 0)
     squares = np.zeros_like(level)
     for t in range(longest):
-        on = np.flatnonzero(starts <= t)
-        later = on[starts[on] < t]
-        if len(later):
-            e, f = _errors(padded[later, t], level[later], phi * trend[later])
-            squares[later] += e * e
-            trend[later] = f - level[later] + alpha * beta * e
-            level[later] = f + alpha * e
+        on, later = (slice(int(np.searchsorted(-starts, -latest)), None) for latest in (t, t - 1))
+        trend[later] *= phi
+        level[later] += trend[later]  # the forecast
+        e = padded[later, t, None] - level[later]
+        squares[later] += e * e
+        e *= alpha
+        level[later] += e
+        e *= beta
+        trend[later] += e
         # Two errors at least, or a setting that met the first rows by chance would get all the weight.
-        count = np.maximum(t - starts[on], 2)[:, None]
-        weight = _akaike(squares[on], count)
+        weight = _akaike(squares[on], np.maximum(t - starts[on], 2)[:, None])
         row = places[on] + t - starts[on]
-        out.level[row] = (weight * level[on]).sum(axis=1)
-        for j, mask in enumerate(of_phi):
-            out.trends[row, j] = (weight[:, mask] * trend[on][:, mask]).sum(axis=1)
-        simple = weight[:, without] / weight[:, without].sum(axis=1, keepdims=True)
-        out.flat[row] = (simple * level[on][:, without]).sum(axis=1)
-        out.lag[row] = simple @ ((1 - alpha[without]) / alpha[without])
+        out.level[row] = np.einsum("sg,sg->s", weight, level[on])
+        for j, own in enumerate(_OF_PHI[1:]):
+            out.trends[row, j] = np.einsum("sg,sg->s", weight[:, own], trend[on, own])
+        simple = weight[:, _OF_PHI[0]] / weight[:, _OF_PHI[0]].sum(axis=1, keepdims=True)
+        out.flat[row] = np.einsum("sg,sg->s", simple, level[on, _OF_PHI[0]])
+        out.lag[row] = simple @ ((1 - alpha[_OF_PHI[0]]) / alpha[_OF_PHI[0]])
     for i, z in enumerate(series):
         out.slope[places[i] : places[i] + len(z)] = _slopes(z)
 
 
-def _errors(z: Array, level: Array, step: Array) -> tuple[Array, Array]:
-    f = level + step
-    return z[:, None] - f, f
-
-
 def _akaike(squares: Array, count: Array) -> Array:
     """Weights (S, G) that sum to 1 in each row, none of them zero."""
-    criterion = count / 2 * np.log(squares / count + 1e-12) + _COST
-    weight = np.exp(-(criterion - criterion.min(axis=1, keepdims=True))) + 1e-300
-    return weight / weight.sum(axis=1, keepdims=True)
+    criterion = squares / count
+    criterion += 1e-12
+    np.log(criterion, out=criterion)
+    criterion *= count / 2
+    criterion += _COST
+    np.subtract(criterion.min(axis=1, keepdims=True), criterion, out=criterion)
+    weight = np.exp(criterion, out=criterion)
+    weight += 1e-300
+    weight /= weight.sum(axis=1, keepdims=True)
+    return weight
 
 
 def _first_slope(z: Array) -> float:

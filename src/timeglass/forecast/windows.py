@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from timeglass.forecast.layout import Layout
 from timeglass.forecast.smoothing import Smoothed, smooth
 from timeglass.types import Array, Floats
 
-__all__ = ["Channels", "Sight", "inputs", "look", "smoothed_paths", "training_origins", "window_rows"]
+__all__ = ["Channels", "Sight", "first_rows", "inputs", "look", "smoothed_paths", "training_origins", "window_rows"]
 
 _OWN_CHANGE = 0.9  # of a window's unit: the rest keeps a quiet window from blowing up the next step
 
@@ -47,15 +47,27 @@ class Channels:
         return Channels(tuple(self.values[s] for s in series), self.ahead)
 
 
-def look(form: Form, series: Sequence[Array], channels: Channels | None = None) -> Sight:
-    """Brings values (rows,) of each series into its form and smooths them."""
+def look(form: Form, series: Sequence[Array], channels: Channels | None = None, *, seen: Sight | None = None) -> Sight:
+    """Brings values (rows,) of each series into its form and smooths them, unless they were `seen` already."""
     z = [form.transform(s, y) for s, y in enumerate(series)]
     offsets = np.concatenate([[0], np.cumsum([len(y) for y in series])]).astype(np.int64)
     bare = [values - form.season(np.full(len(values), s), np.arange(len(values))) for s, values in enumerate(z)]
     beside = (np.zeros((0, 0)),) * len(series) if channels is None else channels.values
     ahead = np.zeros(0, bool) if channels is None else channels.ahead
     ends = np.concatenate([[0], np.cumsum([len(rows) for rows in beside])]).astype(np.int64)
-    return Sight(form, np.concatenate(z), offsets, smooth(bare), np.concatenate(beside), ends, ahead)
+    flat = np.concatenate(z)
+    again = seen is not None and np.array_equal(seen.offsets, offsets) and np.array_equal(seen.z, flat)
+    smoothed = seen.smoothed if seen is not None and again else smooth(bare)
+    return Sight(form, flat, offsets, smoothed, np.concatenate(beside), ends, ahead)
+
+
+def first_rows(sight: Sight, rows: NDArray[np.int64]) -> Sight:
+    """The same as it was after the first `rows` (S,) rows of each series: smoothing knows no row before it comes."""
+    kept = np.concatenate([np.arange(begin, begin + n) for begin, n in zip(sight.offsets, rows, strict=False)])
+    offsets = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+    s = sight.smoothed
+    smoothed = Smoothed(offsets, s.level[kept], s.trends[kept], s.flat[kept], s.lag[kept], s.slope[kept])
+    return replace(sight, z=sight.z[kept], offsets=offsets, smoothed=smoothed)
 
 
 def training_origins(sight: Sight, layout: Layout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -55,7 +55,7 @@ class Scores:
     """Errors of held-back forecasts in their units, (B, K), NaN where nothing came."""
 
     scores: Array
-    independent: float  # forecasts of K rows that do not depend on each other; of k rows there are K / k times as many
+    independent: Array | float  # (K,), or the same for all steps: how many of the scores do not depend on each other
 
     def quantiles(self, share: float, horizon: int) -> tuple[Array, Array]:
         """Lower and upper ends (horizon,), in units, of an interval that holds such a share of the errors.
@@ -82,7 +82,7 @@ class Scores:
         >>> round(Scores(np.zeros((1, 1)), 40.0).widening(0.9), 3)
         1.036
         """
-        count = max(self.independent * self.scores.shape[1] / (step + 1), _LEAST_INDEPENDENT)
+        count = max(float(np.broadcast_to(self.independent, self.scores.shape[1])[step]), _LEAST_INDEPENDENT)
         normal = NormalDist().inv_cdf((1 + share) / 2)
         return float(np.sqrt(1 + 1 / count) * (1 + (normal**2 + 1) / (4 * count)))
 

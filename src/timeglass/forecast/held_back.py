@@ -17,9 +17,9 @@ from timeglass.forecast.settings import Task
 from timeglass.forecast.windows import Channels, first_rows, look
 from timeglass.types import Array
 
-__all__ = ["HeldBack", "hold_back", "rows_held_back"]
+__all__ = ["MANY_SERIES", "HeldBack", "hold_back", "rows_held_back"]
 
-_MANY = 20  # series from which on one horizon of each is enough
+MANY_SERIES = 20  # series from which on one horizon of each is enough
 _SHARE = 3  # of fewer series' rows, one in so many is held back
 _LEAST_LEFT = 8  # rows to learn from
 _MOST_ORIGINS = 20_000  # in all
@@ -52,7 +52,7 @@ def rows_held_back(lengths: Sequence[int], horizon: int) -> int:
     >>> rows_held_back([126] * 1428, 18), rows_held_back([144], 12)
     (18, 48)
     """
-    if len(lengths) >= _MANY:
+    if len(lengths) >= MANY_SERIES:
         return horizon
     return max(horizon, int(np.median(lengths)) // _SHARE)
 

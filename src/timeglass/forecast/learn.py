@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from timeglass.forecast.combine import combine, independent_series, learned_weights, usual_weights
 from timeglass.forecast.doubt import Scores, one_step_error, unit_of
 from timeglass.forecast.form import Form
-from timeglass.forecast.held_back import HeldBack, hold_back
+from timeglass.forecast.held_back import MANY_SERIES, HeldBack, hold_back
 from timeglass.forecast.layout import layout_for
 from timeglass.forecast.members import Core, fit_core, member_forecasts
 from timeglass.forecast.settings import Task
 from timeglass.forecast.windows import Channels, Sight, look
 from timeglass.types import Array
 
-__all__ = ["Learned", "Outlook", "learn"]
+__all__ = ["Learned", "Outlook", "learn", "scores_of"]
 
 OnProgress = Callable[[float], None]
 
@@ -91,9 +91,20 @@ def learn(
     scores = None
     if held_back is not None:
         weights = learned_weights(weights, held_back.members, held_back.actual, held_back.spread, held_back.independent)
-        unit = unit_of(held_back.unit, held_back.members)
-        scores = Scores((held_back.actual - combine(weights, held_back.members)) / unit, held_back.independent)
+        scores = scores_of(held_back, weights)
     return Learned(task, core, weights, held_back, scores, sight)
+
+
+def scores_of(held_back: HeldBack, weights: dict[str, float]) -> Scores:
+    """The errors of the combined forecasts of rows held back, in their units.
+
+    Of one series or a few, forecasts of k rows from every origin overlap by k rows: the shorter, the more of them are
+    independent. What moves many series at once (a crisis, a warm winter) moves all their forecasts, of any length.
+    """
+    steps, few = held_back.actual.shape[1], len(np.unique(held_back.which)) < MANY_SERIES
+    repeats = steps / np.arange(1, steps + 1) if few else np.ones(steps)
+    errors = held_back.actual - combine(weights, held_back.members)
+    return Scores(errors / unit_of(held_back.unit, held_back.members), held_back.independent * repeats)
 
 
 def _member_names(core: Core) -> list[str]:

@@ -74,7 +74,7 @@ def walks(rng: np.random.Generator, series: int, origins: int, steps: int) -> tu
         ),
         (
             {"low": -1.0, "high": math.inf, "outcome": "not shown", "units": 3},
-            "not shown to be better than naive (too few forecasts to tell: 3 blocks that do not overlap, not 5): "
+            "not shown to be better than naive (too few forecasts to tell: they make 3 blocks that stand apart, 5 are needed): "
             "use the naive forecast",
         ),
         (

@@ -22,6 +22,7 @@ from timeglass.cli.info import info
 from timeglass.cli.prove import prove
 from timeglass.cli.sunspots import sunspots
 from timeglass.cli.trace import trace
+from timeglass.cli.tune import tune
 from timeglass.cli.tutorial import tutorial
 from timeglass.errors import TimeglassError
 
@@ -42,6 +43,7 @@ cli.add_command(info)
 cli.add_command(prove)
 cli.add_command(sunspots)
 cli.add_command(trace)
+cli.add_command(tune)
 cli.add_command(tutorial)
 
 

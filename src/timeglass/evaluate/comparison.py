@@ -68,7 +68,8 @@ class Comparison:
         if self.forecasts == 0:
             return f"nothing to compare: {_left_out(self.left_out)}"
         if not self._enough:
-            return f"too few forecasts to tell: {_count(self.units, 'block')} that do not overlap, not {LEAST_BLOCKS}"
+            blocks = "they make 1 block that stands" if self.units == 1 else f"they make {self.units} blocks that stand"
+            return f"too few forecasts to tell: {blocks} apart, {LEAST_BLOCKS} are needed"
         if self.error_theirs == 0:
             return "which is exact" if self.error_ours else "both are exact"
         if change < 0:

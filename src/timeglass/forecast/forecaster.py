@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from timeglass.forecast.self_audit import audit_run
 from timeglass.forecast.settings import Covariates, Networks, Task, check_horizon, check_levels
 from timeglass.prepare.checks import whole_number
 from timeglass.read.options import ReadOptions
+
+if TYPE_CHECKING:
+    from timeglass.forecast.tuning import Search, Tuning
 
 __all__ = ["Forecaster"]
 
@@ -208,6 +212,38 @@ class Forecaster:
             history, self._task(history), origins=count, stride=apart, refit=refit,
             levels=check_levels("level", self.level), rivals=more, on_progress=on_progress,
         )  # fmt: skip
+
+    def tune(self, series: Any, *, search: Search | None = None, options: ReadOptions | None = None,
+             on_progress: OnProgress | None = None) -> Tuning:  # fmt: skip
+        """Searches for better settings on `series`; the forecaster stays as it is: give it `tuning.settings`.
+
+        The best settings' gain is measured on rows that the search did not see. `search` says what to try and who
+        chooses: `Search(trials=200)`, `Search(searcher="optuna", storage="sqlite:///tuning.db", study="sales")`.
+        """
+        from timeglass.forecast.tuning import Search, tune  # it imports this module
+
+        how = search or Search()
+        self.check()
+        return tune(
+            self, read_history(series, options), space=how.space, trials=how.trials, searcher=how.searcher,
+            storage=how.storage, study=how.study, on_progress=on_progress,
+        )  # fmt: skip
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the fitted forecaster with its series to a .safetensors file, whole or not at all."""
+        from timeglass.forecast.saving import save_forecaster  # it imports this module
+
+        save_forecaster(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Forecaster:
+        """The forecaster that `save` wrote: its forecasts have the same bits, and `update` goes on.
+
+        Data only: opening a file runs nothing that is in it. A `DataError` says why one cannot be used.
+        """
+        from timeglass.forecast.saving import load_forecaster  # it imports this module
+
+        return load_forecaster(path)
 
     @property
     def replaced_(self) -> tuple[Replaced, ...]:

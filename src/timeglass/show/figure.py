@@ -15,6 +15,7 @@ import numpy as np
 
 from timeglass.errors import OptionError
 from timeglass.files import write_whole
+from timeglass.show.axes import Axis, ticks
 from timeglass.show.colours import GREY, GROUND, INK, ORANGE
 from timeglass.show.numbers import number
 from timeglass.show.picture import require_matplotlib
@@ -31,6 +32,7 @@ __all__ = [
     "end_labels",
     "figure_in",
     "legend",
+    "log_marks",
     "power_of",
     "shrunk",
     "spread",
@@ -52,6 +54,7 @@ _FURTHER_FONTS = (
     "Malgun Gothic", "Noto Sans Arabic", "Noto Sans Devanagari", "Nirmala UI", "Segoe UI", "Arial Unicode MS",
 )  # fmt: skip
 _ENDINGS = (".pdf", ".png", ".svg")
+_HUGE = float(np.finfo(np.float64).max)
 _WORDS = 170.0  # pixels for a label
 _LINE = 14.0  # points that a line of words takes
 _SIZE = 9  # of words beside lines
@@ -234,13 +237,31 @@ def legend(axes: Any, handles: Sequence[tuple[Any, str]], *, columns: int = 4) -
 
 def draw_log(axes: Any, parts: Sequence[Array]) -> None:
     """A logarithmic axis of values, all above zero, with round numbers written at it."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
     low, high = (float(find([find(part) for part in parts])) for find in (np.nanmin, np.nanmax))
-    decades = log10(high) - log10(low)
+    # Limits and marks of our own: matplotlib's go beyond a double where the losses nearly do.
+    room = 10 ** (0.04 * (log10(high) - log10(low)) or 0.04)
+    low, high = low / room or low, high * room if high < _HUGE / room else high
+    axes.set_ylim(low, high)
     axes.set_yscale("log")
-    few = MaxNLocator(5) if decades < 1 else LogLocator(subs=(1, 2, 5) if decades < 3 else (1,), numticks=8)
-    axes.yaxis.set_major_locator(few)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 4)))
+    marks = log_marks(low, high)
+    axes.yaxis.set_major_locator(FixedLocator(marks))
+    axes.yaxis.set_major_formatter(FixedFormatter([number(mark, 4) for mark in marks]))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def log_marks(low: float, high: float) -> list[float]:
+    """Round numbers for a logarithmic axis: powers of ten, over few of them their doubles and fives too.
+
+    >>> log_marks(0.03, 1.2), log_marks(1.4, 2.3), log_marks(1e-5, 1e4)
+    ([0.05, 0.1, 0.2, 0.5, 1.0], [1.4, 1.6, 1.8, 2.0, 2.2], [1e-05, 0.001, 0.1, 10.0, 1000.0])
+    """
+    decades = log10(high) - log10(low)
+    if decades < 1:
+        return ticks(low, high, 5)
+    if decades >= 3:
+        return Axis(low, high, 0, 1, log=True).marks()
+    powers = range(floor(log10(low)), floor(log10(high)) + 1)
+    marks = [float(f"{times}e{power}") for power in powers for times in (1, 2, 5)]
+    return [mark for mark in marks if low <= mark <= high]

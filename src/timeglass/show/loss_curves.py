@@ -21,6 +21,8 @@ from timeglass.words import counted
 
 __all__ = ["LossesPicture", "draw_losses", "losses_picture"]
 
+_LEAST = 1e-290  # that matplotlib still draws on a logarithmic axis
+
 
 @dataclass(frozen=True, eq=False)
 class LossesPicture:
@@ -64,7 +66,7 @@ def losses_picture(
     low = min(float(np.nanmin(part)) for part in (train, held) if part is not None)
     return LossesPicture(
         train, held, np.median(_carried(train), axis=0), None if held is None else np.median(_carried(held), axis=0),
-        final, int(final.argmin()), int(final.argmax()), low > 0, labels or Labels(),
+        final, int(final.argmin()), int(final.argmax()), low > _LEAST, labels or Labels(),
     )  # fmt: skip
 
 

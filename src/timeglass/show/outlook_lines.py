@@ -89,7 +89,7 @@ def _marks(axis: TimeAxis, span: float) -> Any:
 
 
 def _key(p: OutlookPicture) -> str:
-    band = f", lines around it {p.bands[0].level:g} % interval" if p.bands else ""
+    band = f", around it {p.bands[0].level:g} % interval" if p.bands else ""
     came = ", o came" if p.actual.size else ""
     return f"Line history, × forecast{band}{came}"
 

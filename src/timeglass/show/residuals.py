@@ -120,7 +120,9 @@ def _histogram(values: Array) -> tuple[NDArray[np.int64], Array]:
     bins = min(_MOST_BINS, ceil(sqrt(len(values))))
     # Shares of the range, so that numbers of any size have bins of their own.
     counts, shares = np.histogram((values - low) / (high - low), bins=bins, range=(0.0, 1.0))
-    return counts, low + shares * (high - low)
+    edges = low + shares * (high - low)
+    edges[-1] = high  # rounding may miss it
+    return counts, edges
 
 
 def _by_step(actual: Array, forecast: Array, steps: NDArray[np.intp]) -> Array:

@@ -1,0 +1,118 @@
+"""`timeglass tune`: a search for better settings, and what the best of them gains on rows that it did not see."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from timeglass.cli.forecasting import forecaster_options, history_of, progress
+from timeglass.cli.reading import reading_options, say
+from timeglass.words import printable
+
+if TYPE_CHECKING:
+    from timeglass.forecast.forecaster import Forecaster
+    from timeglass.forecast.leaderboard import Leaderboard
+    from timeglass.read.options import ReadOptions
+
+__all__ = ["tune"]
+
+_SHOWN = 10
+
+
+@click.command()
+@click.argument("data", metavar="DATA")
+@click.option("--trials", type=int, default=64, show_default=True, metavar="N", help="Settings to try.")
+@click.option("--searcher", type=click.Choice(["lanes", "optuna"]), default="lanes", show_default=True,
+              help="Spread over the space, many side by side; or led by Optuna from trial to trial.")  # fmt: skip
+@click.option("--storage", metavar="URL", help="Where Optuna keeps its trials, such as sqlite:///tuning.db.")
+@click.option("--study", metavar="NAME", help="Optuna's study, to go on with or to share.")
+@click.option("--out", metavar="FILE", help="Write the leaderboard to a .csv or .parquet file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--quiet", is_flag=True, help="Say nothing but the result and errors.")
+@click.option("--allow-private-address", is_flag=True, help="Let DATA lead to this machine or a private network.")
+@forecaster_options
+@reading_options
+def tune(
+    data: str,
+    trials: int,
+    searcher: str,
+    storage: str | None,
+    study: str | None,
+    out: str | None,
+    as_json: bool,
+    quiet: bool,
+    allow_private_address: bool,
+    forecaster: Forecaster,
+    reading: ReadOptions,
+) -> None:
+    """Search for settings that forecast DATA better than the given ones, the default where none is given.
+
+    Each setting learns from the first rows and is judged by its forecasts of later ones; what the best gains is
+    measured on the last rows, which the search did not see. The options that give it stand in the last line.
+
+    Exit codes: 0 done; 2 bad input; 130 stopped before the default and another setting were tried.
+    """
+    from timeglass.forecast.tuning import Search  # a slow start
+    from timeglass.forecast.tuning import tune as search_settings
+    from timeglass.forecast.writing import check_table_place, write_table
+
+    forecaster.check()
+    Search(None, trials, searcher, storage, study)  # type: ignore[arg-type]  # refused before anything is read
+    place = check_table_place("--out", out) if out else None
+    history = history_of(data, reading, private=allow_private_address, quiet=quiet)
+    with progress("tuning", quiet=quiet) as on_progress:
+        found = search_settings(
+            forecaster, history, trials=trials, searcher=searcher, storage=storage, study=study,  # type: ignore[arg-type]
+            on_progress=on_progress,
+        )  # fmt: skip
+    if place is not None:
+        columns = found.leaderboard.columns()
+        write_table({name: [_written(v) for v in values] for name, values in columns.items()}, place)
+        if not quiet:
+            say(f"written to {place}")
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "sentence": found.sentence(), "keep_default": found.keep_default, "best": found.best,
+                    "default": found.default, "stopped": found.stopped, "leaderboard": found.leaderboard.columns(),
+                },
+                ensure_ascii=False, allow_nan=False, indent=2,
+            )
+        )  # fmt: skip
+        return
+    for line in [*_table(found.leaderboard), "", found.sentence(), *_options(found.settings)]:
+        click.echo(printable(line))
+
+
+def _written(value: Any) -> Any:
+    return (
+        "" if value is None else value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    )
+
+
+def _table(board: Leaderboard) -> list[str]:
+    from timeglass.show.table import table_lines
+
+    columns = board.columns()
+    names = [name.removeprefix("networks__").replace("_", " ") for name in columns]
+    rows = list(zip(*columns.values(), strict=True))[:_SHOWN]
+    text = [[f"{v:.4g}" if isinstance(v, float) else "automatic" if v is None else str(v) for v in row] for row in rows]
+    more = len(board) - len(rows)
+    return table_lines([names, *text]) + ([f"and {more:,} more"] if more > 0 else [])
+
+
+def _options(settings: dict[str, Any]) -> list[str]:
+    """The settings as options of `timeglass forecast`."""
+    words = []
+    for name, value in settings.items():
+        option = name.removeprefix("networks__").replace("count", "networks").replace("_", "-")
+        if value is None:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{option}")
+        else:
+            words.append(f"--{option} {value:.3g}" if isinstance(value, float) else f"--{option} {value}")
+    return [f"timeglass forecast DATA {' '.join(words)}"] if words else []

@@ -27,7 +27,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(timeglass.__path__, "timeglass.
 @pytest.mark.parametrize(
     ("page", "count"),
     [
-        ("README.md", 3),
+        ("README.md", 4),
         ("docs/datasets.md", 1),
         ("docs/forecasting.md", 3),
         ("docs/how-a-recurrent-network-computes.md", 3),

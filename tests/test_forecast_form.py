@@ -10,7 +10,9 @@ from hypothesis.extra import numpy as st_numpy
 
 from timeglass.forecast.form import Form
 from timeglass.forecast.layout import choose_layout, layout_for
+from timeglass.forecast.season import shrunken_season
 from timeglass.forecast.settings import Networks, Task
+from timeglass.prepare.decomposition import classical_decomposition
 
 ZERO = np.zeros(1, np.int64)
 
@@ -52,14 +54,35 @@ def test_the_spread_is_the_mean_change_by_hand():
     assert Form.fit([np.full(5, 7.0)], 1).spread.tolist() == [1e-3]
 
 
-def test_a_season_is_taken_where_the_test_finds_one():
+def test_a_season_is_taken_as_far_as_it_stands_out():
     t = np.arange(48)
-    seasonal = 100 * np.exp(0.3 * np.sin(2 * np.pi * t / 12))
-    noise = np.exp(np.random.default_rng(0).normal(size=48))
-    form = Form.fit([seasonal, noise], 12)
-    np.testing.assert_allclose(form.seasons[0], 0.3 * np.sin(2 * np.pi * np.arange(12) / 12), atol=1e-9)
-    assert (form.seasons[1] == 0).all()
+    wave = 0.3 * np.sin(2 * np.pi * np.arange(12) / 12)
+    rng = np.random.default_rng(0)
+    form = Form.fit(
+        [np.exp(5 + wave[t % 12]), np.exp(rng.normal(size=48)), np.exp(wave[t % 12] + rng.normal(size=48))], 12
+    )
+    np.testing.assert_allclose(form.seasons[0], wave, atol=1e-9)
+    assert np.abs(form.seasons[1]).mean() < 0.1
+    assert np.abs(form.seasons[2]).max() < 0.3
     np.testing.assert_allclose(form.season(np.array([0, 0]), np.array([3, 15])), [0.3, 0.3])
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.3, 1.0])
+def test_a_shrunken_season_errs_less_than_the_whole_one(noise):
+    """Beside the classical indices, of 200 series of four noisy years."""
+    wave, rng = 0.3 * np.sin(2 * np.pi * np.arange(12) / 12), np.random.default_rng(1)
+    errors = []
+    for _ in range(200):
+        z = np.tile(wave, 4) + rng.normal(size=48) * noise
+        classical = classical_decomposition(z, 12, kind="additive").indices
+        errors.append([np.abs(found - wave).mean() for found in (shrunken_season(z, 12), classical)])
+    shrunken, whole = np.mean(errors, axis=0)
+    assert shrunken < whole * (1.02 if noise < 0.1 else 0.95)
+
+
+def test_too_few_periods_have_no_season():
+    assert (shrunken_season(np.tile([0.0, 5.0, 1.0, 2.0], 2)[:11], 4) == 0).all()
+    assert shrunken_season(np.arange(5.0), 1).tolist() == [0]
 
 
 def test_huge_forecasts_stay_finite():

@@ -23,7 +23,7 @@ SMALL = Networks(hidden_units=2, count=4, epochs=2)
 
 def sight_of(series, period=1, channels=None):
     series = [np.asarray(y, np.float64) for y in series]
-    return look(Form.fit(series, period, log=False), series, channels)
+    return look(Form.fit(series, period, log=False), series, channels, horizon=1)
 
 
 def places(*pairs):

@@ -22,23 +22,34 @@ def slope(z):
     return float(np.polyfit(np.arange(len(z)), z, 1)[0]) if len(z) > 1 else 0.0
 
 
-def plain(z, horizon):
-    """Damped and theta forecasts after the last row, one setting after another."""
+def evidence(squares, count, trust):
+    return count**2 / (count + trust) / 2 * math.log(squares / max(count, 1) + 1e-12)
+
+
+def plain(z, horizon, steps):
+    """Damped and theta forecasts after the last row, one setting after another, judged by 1 and `steps` steps."""
     found, weights = [], []
     for alpha in ALPHAS:
         for beta in BETAS:
             for phi in PHIS:
                 if phi == 0 and beta > 0:
                     continue
-                level, trend, squares = z[0], slope(z[:5]) if phi > 0 else 0.0, 0.0
-                for value in z[1:]:
+                level, trend, near, far = z[0], slope(z[:5]) if phi > 0 else 0.0, 0.0, 0.0
+                growth, ahead = sum(phi**j for j in range(1, steps + 1)), [z[0]]
+                ahead[0] += growth * trend
+                for t, value in enumerate(z[1:], 1):
                     forecast = level + phi * trend
                     error = value - forecast
-                    squares += error**2
+                    near += error**2
                     level, trend = forecast + alpha * error, phi * trend + alpha * beta * error
-                count = max(len(z) - 1, 2)
+                    if t >= steps > 1:
+                        far += (value - ahead[t - steps]) ** 2
+                    ahead.append(level + growth * trend)
                 cost = 1.0 if phi == 0 else 2.5 if beta == 0 else 3.5
-                weights.append(math.exp(-(count / 2 * math.log(squares / count + 1e-12) + cost)))
+                cost += evidence(near, max(len(z) - 1, 2), 5.0)
+                if steps > 1:
+                    cost += 0.7 * evidence(far, max(len(z) - steps, 0), 40.0)
+                weights.append(math.exp(-cost))
                 found.append((alpha, phi, level, trend))
     total = sum(weights)
     damped = [
@@ -56,11 +67,13 @@ def plain(z, horizon):
     return damped, [flat + 0.5 * slope(z) * (k + lag) for k in range(1, horizon + 1)]
 
 
-@pytest.mark.parametrize("rows", [2, 3, 6, 14])
-def test_forecasts_are_those_of_plain_loops(rows):
+@pytest.mark.parametrize(
+    ("rows", "horizon", "steps"), [(2, 8, 6), (3, 1, 1), (6, 6, 6), (14, 1, 1), (14, 3, 3), (14, 18, 6)]
+)
+def test_forecasts_are_those_of_plain_loops(rows, horizon, steps):
     z = SERIES[:rows]
-    smoothed = smooth([z])
-    damped, theta = plain(z, 4)
+    smoothed = smooth([z], horizon)
+    damped, theta = plain(z, 4, steps)
     np.testing.assert_allclose(smoothed.damped(np.array([rows - 1]), 4)[0], damped, rtol=1e-9)
     np.testing.assert_allclose(smoothed.theta(np.array([rows - 1]), 4)[0], theta, rtol=1e-9)
 

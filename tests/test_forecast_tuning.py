@@ -205,9 +205,7 @@ def test_many_networks_train_in_parts(monkeypatch):
 def test_series_learn_together_as_in_a_fit(rows, count, shared):
     networks = Networks(hidden_units=1, count=2, epochs=1, time_steps=2, shared=shared)
     series = [walk(rows, s) for s in range(count)]
-    panel = {"y": np.concatenate(series), "unique_id": np.repeat(np.arange(count), rows).astype(str).tolist()}
-    frame = pl.DataFrame(panel | {"ds": np.tile(np.arange(rows), count)})
-    groups = fit_groups(read_history(frame), Task(1, 1, networks)).groups
+    groups = fit_groups(many(rows, count), Task(1, 1, networks)).groups
     parts = Judged(tuple(series), 10, 1).parts(networks)
     assert [part.tolist() for part in parts] == [list(group.places) for group in groups]
 
@@ -258,6 +256,22 @@ def test_too_few_rows_says_how_many_are_needed(horizon, season):
     assert split_rows(read_history(walk(need)), task, None)
     with pytest.raises(InputError):
         split_rows(read_history(walk(need - 1)), task, None)
+
+
+def many(rows, count=24):
+    values = np.concatenate([walk(rows, s) for s in range(count)])
+    ids = np.repeat(np.arange(count), rows).astype(str)
+    return read_history(pl.DataFrame({"unique_id": ids, "ds": np.tile(np.arange(rows), count), "y": values}))
+
+
+def test_of_many_series_a_horizon_each_is_unseen_and_whole_series_are_drawn():
+    with pytest.raises(InputError, match=r"19 rows in the longest series; .* at least 20 are needed"):
+        split_rows(many(19), Task(6, 1, QUICK), None)
+    judged, origins, _ = split_rows(many(20), Task(6, 1, QUICK), None)
+    assert (len(judged.series), len(judged.series[0]), judged.held, origins) == (24, 14, 6, 1)
+    made = tune(quick(6), many(20), space={RATE: (0.001, 0.1)}, trials=3)
+    assert made.gain is None or (made.gain.drawn, made.gain.units) == ("series", 24)
+    assert len(made.leaderboard) == 3
 
 
 def test_nothing_to_tune_where_nothing_changes():

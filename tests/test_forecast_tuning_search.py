@@ -103,10 +103,10 @@ def test_without_optuna_the_remedy_is_said(monkeypatch):
 
 
 def test_optuna_says_nothing_on_standard_error_and_its_verbosity_stays(capfd):
-    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
     search(searcher="optuna", trials=2)
     assert capfd.readouterr() == ("", "")
-    assert optuna.logging.get_verbosity() == before
+    assert optuna.logging.get_verbosity() == optuna.logging.INFO
 
 
 def interrupted_after(monkeypatch, calls, what="errors_of"):

@@ -146,7 +146,22 @@ def test_a_season_is_forecast():
     y = 50 + 20 * np.sin(2 * np.pi * t / 12) + 0.5 * np.random.default_rng(0).normal(size=120)
     made = Forecaster(12, season=12).fit(y[:108]).forecast()
     assert np.abs(made.point[0] - y[108:]).mean() < 1.5
-    assert ((made.low[95][0] <= y[108:]) & (y[108:] <= made.high[95][0])).sum() >= 10
+
+
+def test_intervals_keep_their_promise():
+    """Over twelve autoregressive series, 12 rows ahead each: 80 % should hold 80 %, and the record should say so."""
+    covered, record = [], []
+    for seed in range(12):
+        noise = np.random.default_rng(seed).normal(size=120)
+        y = np.zeros(120)
+        for t in range(1, 120):
+            y[t] = 0.7 * y[t - 1] + noise[t]
+        forecaster = Forecaster(12, season=1, networks=Networks(hidden_units=4)).fit(y[:108])
+        made = forecaster.forecast(level=[80])
+        covered.append(np.mean((made.low[80][0] <= y[108:]) & (y[108:] <= made.high[80][0])))
+        record.append(forecaster.coverage(80).covered)
+    assert 0.7 < np.mean(covered) < 0.9
+    assert abs(np.mean(covered) - np.mean(record)) < 0.1
 
 
 @pytest.mark.parametrize(("name", "horizon", "season"), [("air-passengers", 18, 12), ("uk-gas", 8, 4), ("nile", 6, 1)])

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from timeglass.prepare.autocorrelation import seasonality_test
-from timeglass.prepare.decomposition import classical_decomposition
+from timeglass.forecast.season import shrunken_season
 from timeglass.types import Array
 
 __all__ = ["Form"]
@@ -26,7 +25,7 @@ class Form:
     """How each of S series is seen: z = log y, or (y - center) / unit; learned from training rows alone.
 
     `spread` is the mean size of a change of z from row to row: what the networks measure a series by. `seasons` holds
-    the additive season of z, from the first row on; zeros where the 90 % test finds none. `lowest` is 0 for a series
+    the additive season of z, from the first row on; zeros where none stands out. `lowest` is 0 for a series
     that has no value below it, which no forecast of it goes below either; minus infinity for others. `limits` are the
     smallest and the largest z.
     """
@@ -61,8 +60,7 @@ class Form:
             z = np.log(y) if logged[s] else (y - center[s]) / unit[s]
             limits[s] = z.min(), z.max()
             spread[s] = max(float(np.abs(np.diff(z)).mean()) if len(z) > 1 else 0.0, _LEAST_SPREAD)
-            if period > 1 and seasonality_test(y, period).seasonal:
-                seasons[s] = classical_decomposition(z, period, kind="additive").indices
+            seasons[s] = shrunken_season(z, period)
         return cls(logged, center, unit, seasons, spread, lowest, limits)
 
     def transform(self, s: int, values: Array) -> Array:

@@ -76,7 +76,7 @@ def hold_back(
     known = [series[s][: lengths[s] - held] for s in long.tolist()]
     beside = None if channels is None else channels.of(long)
     form = Form.fit(known, task.period, log=task.log)
-    whole = look(form, [series[s] for s in long.tolist()], beside)
+    whole = look(form, [series[s] for s in long.tolist()], beside, horizon=horizon)
     past = first_rows(whole, lengths[long] - held)
     layout = layout_for([len(y) for y in known], task)
     core = fit_core(past, layout, task.networks, seed=task.seed + 1, on_progress=on_progress)

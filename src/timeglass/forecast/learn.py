@@ -62,7 +62,7 @@ class Learned:
 
         `series` are the values (rows,) of the series that were learned from, in their order, with rows that came since.
         """
-        sight = look(self.core.form, series, channels, seen=self.sight)
+        sight = look(self.core.form, series, channels, horizon=self.task.horizon, seen=self.sight)
         members, lanes = member_forecasts(self.core, sight, which, origins, horizon)
         return Outlook(combine(self.weights, members), members, lanes, unit_of(one_step_error(sight)[which], members))
 
@@ -82,7 +82,7 @@ def learn(
     part = _halves(on_progress)
     held_back = hold_back(series, task, channels=channels, on_progress=part[0])
     form = Form.fit(series, task.period, log=task.log)
-    sight = look(form, series, channels)
+    sight = look(form, series, channels, horizon=task.horizon)
     core = fit_core(sight, layout_for(lengths, task), task.networks, seed=task.seed, on_progress=part[1])
     if held_back is not None and not set(core.trained) <= set(held_back.members):
         held_back = None  # too little was left to train on: its record would be that of other models

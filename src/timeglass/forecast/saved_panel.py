@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from timeglass.dates.calendar import Dates, Frequency
 from timeglass.dates.local_time import local_times
-from timeglass.errors import DataError
+from timeglass.errors import DataError, OptionError
 from timeglass.forecast.history import History
 from timeglass.forecast.plain_records import checked, of_type, plain, read_list, read_record
 from timeglass.model.description import Shapes
@@ -31,13 +31,18 @@ _MOST_ROWS = 2**40
 _MOST_YEARS = 250_000  # from 1970: microseconds hold a few more
 _WHOLE = ("Int8", "Int16", "Int32", "Int64")
 _UNITS = ("s", "ms", "us", "ns")
-_ZONE = re.compile(r"UTC[+-]\d\d:\d\d|(?!UTC[+-])[A-Za-z][A-Za-z0-9_+/-]{1,63}")
+_OFFSET = re.compile(r"(UTC)?[+-]\d\d:\d\d")
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{1,63}")
 _LONG = np.dtype(np.int64)
 
 
 def history_header(history: History) -> dict[str, Any]:
     """All but the arrays."""
     panel = history.panel
+    if panel.zone is not None and not _is_zone(panel.zone):
+        raise OptionError(
+            f"the time zone {quoted(panel.zone)} cannot be written: give times in one such as Europe/Berlin"
+        )
     lines = panel.lines if isinstance(panel.lines, range) else None
     header = {
         "ids": panel.ids,
@@ -170,11 +175,18 @@ def _frequency_of(given: Any, dates: Dates | None) -> Frequency | None:
     return frequency
 
 
+def _is_zone(zone: str) -> bool:
+    named = _ZONE.fullmatch(zone) and not zone.startswith(("UTC+", "UTC-"))
+    return bool(named or _OFFSET.fullmatch(zone))
+
+
 def _zone_of(given: Any, dates: Dates | None) -> str | None:
     zone: str | None = of_type("series zone", given, "str | None")
-    if zone is not None and (dates is None or dates.dtype.kind != "M" or not _ZONE.fullmatch(zone)):
+    if zone is None:
+        return None
+    if dates is None or dates.dtype.kind != "M" or not _is_zone(zone):
         raise DataError(f"series zone: expected a name such as Europe/Berlin, of times, got {quoted(zone)}")
-    if zone is not None and dates is not None and local_times(dates[:1], zone) is None:
+    if not _OFFSET.fullmatch(zone) and local_times(dates[:1], zone) is None:
         raise DataError(f"series zone: this machine knows no time zone {quoted(zone)}: pip install tzdata may help")
     return zone
 

@@ -5,8 +5,9 @@ At every row a setting has a level and a trend:
     f = level + φ·trend;  e = z - f;  level = f + α·e;  trend = φ·trend + α·β·e
 
 (E. S. Gardner, "Exponential smoothing: the state of the art", Journal of Forecasting 4, 1985). The squared errors of
-one step up to a row give each setting its Akaike weight there (K. P. Burnham, D. R. Anderson, "Model selection and
-multimodel inference", 2002), so that no row's forecast knows what came after it.
+one step and of several, up to a row, give each setting its Akaike weight there (K. P. Burnham, D. R. Anderson, "Model
+selection and multimodel inference", 2002), so that no row's forecast knows what came after it. Errors some steps ahead
+tell a trend that lasts from one that does not, which one step hardly shows.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ _OF_PHI = [slice(int(first), int(first + count)) for first, count in _places_of(
 # What a setting's parameters cost: its level, trend and those of α, β, φ that say something.
 _COST = np.where(_GRID[:, 2] == 0, 1.0, np.where(_GRID[:, 1] == 0, 2.5, 3.5))
 _FIRST_ROWS = 5  # whose slope the trend starts with
+_FAR = 6  # at most, steps of the longer forecasts that settings are judged by
+_FAR_WEIGHT = 0.7
+# Errors at which a criterion counts half: few of them are won by chance, and far ones overlap.
+_TRUST_NEAR, _TRUST_FAR = 5.0, 40.0
 _AT_ONCE = 2**16  # numbers in one array of states: a few of them stay in the cache
 
 
@@ -71,12 +76,12 @@ class Smoothed:
         return self.flat[at][:, None] + 0.5 * self.slope[at][:, None] * steps
 
 
-def smooth(series: Sequence[Array]) -> Smoothed:
-    """Smooths each of the series z (rows,), without their seasons.
+def smooth(series: Sequence[Array], horizon: int = _FAR) -> Smoothed:
+    """Smooths each of the series z (rows,), without their seasons, for forecasts of `horizon` rows.
 
     >>> smoothed = smooth([np.arange(40.0)])
     >>> smoothed.theta(np.array([39]), 2).round(3).tolist()
-    [[39.494, 39.994]]
+    [[39.493, 39.993]]
     >>> bool(abs(smoothed.damped(np.array([39]), 1)[0, 0] - 40) < 0.2)
     True
     """
@@ -89,12 +94,16 @@ def smooth(series: Sequence[Array]) -> Smoothed:
     block = max(1, _AT_ONCE // len(_GRID))
     order = np.argsort(lengths, kind="stable")  # series of about one length together: little padding
     for first in range(0, len(order), block):
-        _smooth_block([series[s] for s in order[first : first + block]], offsets[order[first : first + block]], out)
+        some = order[first : first + block]
+        _smooth_block([series[s] for s in some], offsets[some], out, min(horizon, _FAR))
     return out
 
 
-def _smooth_block(series: list[Array], places: NDArray[np.int64], out: Smoothed) -> None:
-    """Writes what it finds into `out`, of which series i begins at row places[i]; shorter series come first."""
+def _smooth_block(series: list[Array], places: NDArray[np.int64], out: Smoothed, steps: int) -> None:
+    """Writes what it finds into `out`, of which series i begins at row places[i]; shorter series come first.
+
+    Settings are judged by errors of one step, and of `steps` where these are more.
+    """
     alpha, beta, phi = _GRID.T
     longest = len(series[-1])
     starts = np.array([longest - len(z) for z in series])  # falling: those that have begun are the last ones
@@ -103,19 +112,27 @@ def _smooth_block(series: list[Array], places: NDArray[np.int64], out: Smoothed)
         padded[i, starts[i] :] = z
     level = np.repeat([[z[0]] for z in series], len(_GRID), axis=1)
     trend = np.array([_first_slope(z) for z in series])[:, None] * (phi > 0)
-    squares = np.zeros_like(level)
+    near, far, ahead = np.zeros_like(level), np.zeros_like(level), np.empty((steps, *level.shape))
+    growth = (phi[:, None] ** np.arange(1, steps + 1)).sum(axis=1)  # of the trend
     for t in range(longest):
-        on, later = (slice(int(np.searchsorted(-starts, -latest)), None) for latest in (t, t - 1))
+        on, later, reached = (slice(int(np.searchsorted(-starts, back - t)), None) for back in (0, 1, steps))
         trend[later] *= phi
         level[later] += trend[later]  # the forecast
         e = padded[later, t, None] - level[later]
-        squares[later] += e * e
+        near[later] += e * e
         e *= alpha
         level[later] += e
         e *= beta
         trend[later] += e
+        if steps > 1:
+            far[reached] += (padded[reached, t, None] - ahead[t % steps, reached]) ** 2
+            ahead[t % steps, on] = level[on] + growth * trend[on]
         # Two errors at least, or a setting that met the first rows by chance would get all the weight.
-        weight = _akaike(squares[on], np.maximum(t - starts[on], 2)[:, None])
+        count = (t - starts[on])[:, None]
+        criterion = _evidence(near[on], np.maximum(count, 2), _TRUST_NEAR)
+        if steps > 1:
+            criterion += _FAR_WEIGHT * _evidence(far[on], np.maximum(count + 1 - steps, 0), _TRUST_FAR)
+        weight = _akaike(criterion)
         row = places[on] + t - starts[on]
         out.level[row] = np.einsum("sg,sg->s", weight, level[on])
         for j, own in enumerate(_OF_PHI[1:]):
@@ -127,12 +144,17 @@ def _smooth_block(series: list[Array], places: NDArray[np.int64], out: Smoothed)
         out.slope[places[i] : places[i] + len(z)] = _slopes(z)
 
 
-def _akaike(squares: Array, count: Array) -> Array:
-    """Weights (S, G) that sum to 1 in each row, none of them zero."""
-    criterion = squares / count
-    criterion += 1e-12
-    np.log(criterion, out=criterion)
-    criterion *= count / 2
+def _evidence(squares: Array, count: Array, trust: float) -> Array:
+    """Minus the log-likelihood of `count` (S, 1) errors with such sums of squares (S, G), trusted in part."""
+    found = squares / np.maximum(count, 1)
+    found += 1e-12
+    np.log(found, out=found)
+    found *= count**2 / (count + trust) / 2
+    return found
+
+
+def _akaike(criterion: Array) -> Array:
+    """Weights (S, G) that sum to 1 in each row, none of them zero; the criterion is used up."""
     criterion += _COST
     np.subtract(criterion.min(axis=1, keepdims=True), criterion, out=criterion)
     weight = np.exp(criterion, out=criterion)

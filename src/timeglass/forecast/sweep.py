@@ -21,7 +21,7 @@ from timeglass.forecast.layout import Layout, layout_for
 from timeglass.forecast.members import Core, fit_core, member_forecasts
 from timeglass.forecast.networks import CELLS, drawn, fit_linear, training_set
 from timeglass.forecast.settings import Networks, Task
-from timeglass.forecast.windows import Channels, Sight, look, training_origins
+from timeglass.forecast.windows import Channels, Sight, first_rows, look, training_origins
 from timeglass.model.sequential import Sequential
 from timeglass.network.layers import Dense, Input, LinearSkip
 from timeglass.train.optimizers import Adam
@@ -86,7 +86,8 @@ def _errors(judged: Judged, part: NDArray[np.int64], tasks: Sequence[Task]) -> A
     beside = None if judged.channels is None else judged.channels.of(part)
     known = [y[: len(y) - held] for y in series]
     form = Form.fit(known, first.period, log=first.log)
-    past, whole = look(form, known, beside), look(form, series, beside)
+    whole = look(form, series, beside, horizon=horizon)
+    past = first_rows(whole, lengths - held)
     layout = layout_for([len(y) for y in known], first)
     ahead = np.arange(0, held, max(1, -(-len(series) * held // _MOST_ORIGINS)))
     which, origins = np.repeat(np.arange(len(series)), len(ahead)), (lengths[:, None] - held + ahead).ravel()

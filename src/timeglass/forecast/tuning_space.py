@@ -148,8 +148,8 @@ def draw(space: Space, count: int, seed: int) -> list[list[Settings]]:
     R. J. Beckman, W. J. Conover, "A comparison of three methods for selecting values of input variables in the analysis
     of output from a computer code", Technometrics 21, 1979.
 
-    >>> draw({"networks__cell": ("gru", "lstm"), RATE: (0.001, 0.01)}, 3, seed=0)[0][1]
-    {'networks__cell': 'gru', 'networks__learning_rate': 0.01}
+    >>> draw({"networks__cell": ("gru", "lstm"), RATE: (0.001, 0.01)}, 3, seed=0)[1]
+    [{'networks__cell': 'lstm', 'networks__learning_rate': 0.001}]
     """
     rng = np.random.default_rng(seed)
     shape = {name: values for name, values in space.items() if name != RATE}
@@ -159,7 +159,7 @@ def draw(space: Space, count: int, seed: int) -> list[list[Settings]]:
     if isinstance(rates, Between):
         each = -(-count // shapes)
     batches = []
-    for settings in _shapes(shape, shapes, rng) if shapes < most else _all(shape):
+    for settings in _shapes(shape, shapes, rng) if shapes < most else _all(shape, rng):
         chosen = _rates(rates, each, rng)
         batches.append([settings if rate is None else settings | {RATE: rate} for rate in chosen])
     return _first(batches, count)
@@ -170,9 +170,10 @@ def _size(shape: Space) -> float:
     return math.prod(math.inf if isinstance(values, Between) else len(values) for values in shape.values())
 
 
-def _all(shape: Space) -> list[Settings]:
+def _all(shape: Space, rng: np.random.Generator) -> list[Settings]:
     every = itertools.product(*(values for values in shape.values() if not isinstance(values, Between)))
-    return [dict(zip(shape, values, strict=True)) for values in every]
+    made = [dict(zip(shape, values, strict=True)) for values in every]
+    return [made[i] for i in rng.permutation(len(made))]  # of a search that is stopped, an even part was tried
 
 
 def _rates(rates: tuple[Any, ...] | Between | None, count: int, rng: np.random.Generator) -> list[float | None]:
@@ -189,9 +190,10 @@ def _shapes(shape: Space, count: int, rng: np.random.Generator) -> list[Settings
     for _ in range(_ATTEMPTS):
         columns = [_spread(values, count, rng) for values in shape.values()]
         for values in zip(*columns, strict=True):
-            if len(found) < count:
-                found.setdefault(values, dict(zip(shape, values, strict=True)))
-    return list(found.values())
+            found.setdefault(values, dict(zip(shape, values, strict=True)))
+        if len(found) >= count:
+            break
+    return list(found.values())[:count]
 
 
 def _spread(values: tuple[Any, ...] | Between, count: int, rng: np.random.Generator) -> list[Any]:

@@ -47,8 +47,13 @@ class Channels:
         return Channels(tuple(self.values[s] for s in series), self.ahead)
 
 
-def look(form: Form, series: Sequence[Array], channels: Channels | None = None, *, seen: Sight | None = None) -> Sight:
-    """Brings values (rows,) of each series into its form and smooths them, unless they were `seen` already."""
+def look(
+    form: Form, series: Sequence[Array], channels: Channels | None = None, *, horizon: int, seen: Sight | None = None
+) -> Sight:
+    """Brings values (rows,) of each series into its form and smooths them, for forecasts of `horizon` rows.
+
+    What was `seen` already is not smoothed again.
+    """
     z = [form.transform(s, y) for s, y in enumerate(series)]
     offsets = np.concatenate([[0], np.cumsum([len(y) for y in series])]).astype(np.int64)
     bare = [values - form.season(np.full(len(values), s), np.arange(len(values))) for s, values in enumerate(z)]
@@ -57,7 +62,7 @@ def look(form: Form, series: Sequence[Array], channels: Channels | None = None, 
     ends = np.concatenate([[0], np.cumsum([len(rows) for rows in beside])]).astype(np.int64)
     flat = np.concatenate(z)
     again = seen is not None and np.array_equal(seen.offsets, offsets) and np.array_equal(seen.z, flat)
-    smoothed = seen.smoothed if seen is not None and again else smooth(bare)
+    smoothed = seen.smoothed if seen is not None and again else smooth(bare, horizon)
     return Sight(form, flat, offsets, smoothed, np.concatenate(beside), ends, ahead)
 
 

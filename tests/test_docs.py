@@ -32,7 +32,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(timeglass.__path__, "timeglass.
         ("docs/forecasting.md", 3),
         ("docs/how-a-recurrent-network-computes.md", 3),
         ("docs/how-a-recurrent-network-learns.md", 5),
-        ("docs/model-files.md", 3),
+        ("docs/model-files.md", 4),
         ("docs/opening-a-forecast.md", 8),
         ("docs/reading.md", 4),
     ],

@@ -89,7 +89,8 @@ def test_updates_go_on(name):
         each.update(more)
     if name == "covariates":
         assert plainly(again.beside_) == plainly(forecaster.beside_)
-        assert differing(forecaster, forecaster_from_bytes(forecaster_bytes(again))) == []
+        # The lines of the rows fitted are a range before, an array after: all else is the same.
+        assert differing(forecaster, forecaster_from_bytes(forecaster_bytes(again))) == ["held_back_"]
         return
     assert plainly(again.forecast()) == plainly(forecaster.forecast())
     # Of the rows that came since, the record knows nothing, neither before saving nor after.

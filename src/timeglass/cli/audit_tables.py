@@ -47,6 +47,7 @@ class AuditTables:
         panel = read_panel(file, wide, private=private, tell=tell)
         actual = panel[_actual(panel, reading.value)]
         others = _chosen(panel, actual.name, predictions)
+        origins: tuple[Origin, ...] = (panel.origin,)
         if train is not None:
             known = read_series(
                 train, dataclasses.replace(reading, value=_same_column(reading)), private=private, tell=tell
@@ -56,7 +57,7 @@ class AuditTables:
             _check_order(known, actual)
         else:
             first = _first_test_row(file, actual, others, split, part, wide, private=private)
-            before, origins = actual.values[:first], (panel.origin,)
+            before = actual.values[:first]
         test = actual[slice(first, None)]
         return cls(before, test, {other.name: _beside(test, other) for other in others}, origins)
 

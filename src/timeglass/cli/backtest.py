@@ -65,10 +65,15 @@ def backtest(
     place = check_table_place("--out", out) if out else None
     if plot:
         check_plot(plot)
-    history = history_of(data, reading, private=allow_private_address, quiet=quiet)
+    history, beside = history_of(data, reading, forecaster.covariates, private=allow_private_address, quiet=quiet)
     with progress("backtest", quiet=quiet) as on_progress:
         made = forecaster.backtest(
-            history, origins=origins, stride=stride, refit=refit, statistical=statistical, on_progress=on_progress
+            (history, beside),
+            origins=origins,
+            stride=stride,
+            refit=refit,
+            statistical=statistical,
+            on_progress=on_progress,
         )
     if place is not None:
         write_table(made.columns(), place, history.panel.date_format)

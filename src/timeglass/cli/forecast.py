@@ -61,10 +61,10 @@ def forecast(
         from timeglass.model.saving import check_place
 
         check_place("--save", save)
-    history = history_of(data, reading, private=allow_private_address, quiet=quiet)
+    history, beside = history_of(data, reading, forecaster.covariates, private=allow_private_address, quiet=quiet)
     with progress("training", quiet=quiet) as on_progress:
-        forecaster.fit_history(history, on_progress=on_progress)
-    made = forecaster.forecast()
+        forecaster.fit_history(history, beside=beside, on_progress=on_progress)
+    made = forecaster.forecast(future=future)
     if not quiet:
         for line in forecast_lines(forecaster, made):
             say(line)

@@ -15,8 +15,10 @@ from timeglass.cli.series_path import dataset_options, series_path
 from timeglass.errors import OptionError
 
 if TYPE_CHECKING:
+    from timeglass.forecast.covariates import Beside
     from timeglass.forecast.forecaster import Forecaster
     from timeglass.forecast.history import History
+    from timeglass.forecast.settings import Covariates
     from timeglass.read.options import ReadOptions
 
 __all__ = ["forecaster_options", "history_of", "percentages", "progress"]
@@ -103,17 +105,23 @@ _OPTIONS: list[Callable[..., Any]] = [
 ]
 
 
-def history_of(source: str, reading: ReadOptions, *, private: bool, quiet: bool) -> History:
-    """The series of a file, an address or a bundled name; says how they were read."""
-    from timeglass.forecast.history import History  # a slow start
+def history_of(
+    source: str, reading: ReadOptions, covariates: Covariates | None, *, private: bool, quiet: bool
+) -> tuple[History, Beside | None]:
+    """The series of a file, an address or a bundled name, and what stands beside them; says how they were read."""
+    from timeglass.forecast.covariates import read_beside, value_options  # a slow start
+    from timeglass.forecast.history import History
     from timeglass.read.reading import read_panel
 
-    panel = read_panel(
-        series_path(source), dataset_options(source, reading, value=None), private=private, tell=None if quiet else say
-    )
+    if covariates and source == "-":
+        raise OptionError("standard input can be read once only: give covariates in a file")
+    path = series_path(source)
+    told = value_options(path, dataset_options(source, reading, value=None), covariates)
+    panel = read_panel(path, told, private=private, tell=None if quiet else say)
     if not quiet:
         say_reading(panel.origin)
-    return History(panel)
+    history = History(panel)
+    return history, read_beside(path, history, covariates, told) if covariates else None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from timeglass import __version__
+from timeglass.cli.audit import audit
 from timeglass.cli.backtest import backtest
 from timeglass.cli.check import check
 from timeglass.cli.data import data
@@ -35,6 +36,7 @@ def cli() -> None:
     """Timeglass: the see-through recurrent forecaster."""
 
 
+cli.add_command(audit)
 cli.add_command(backtest)
 cli.add_command(check)
 cli.add_command(data)

@@ -61,7 +61,7 @@ def tune(
     forecaster.check()
     Search(None, trials, searcher, storage, study)  # type: ignore[arg-type]  # refused before anything is read
     place = check_table_place("--out", out) if out else None
-    history = history_of(data, reading, private=allow_private_address, quiet=quiet)
+    history, _ = history_of(data, reading, forecaster.covariates, private=allow_private_address, quiet=quiet)
     with progress("tuning", quiet=quiet) as on_progress:
         found = search_settings(
             forecaster, history, trials=trials, searcher=searcher, storage=storage, study=study,  # type: ignore[arg-type]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from timeglass.evaluate.finding import Finding, Numbers
 from timeglass.prepare.autocorrelation import autocorrelation
 from timeglass.prepare.scale import MinMaxScaler
 from timeglass.series.series import Series
@@ -24,21 +23,11 @@ __all__ = [
 _UPPER_BOUNDS = {"tanh": 1.0, "sigmoid": 1.0}
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One check: whether it found something, what in words, and the numbers behind the words."""
-
-    name: str
-    found: bool
-    sentence: str
-    numbers: dict[str, float | int | str | None]
-
-
 def check_scaler(series: Series, train_rows: int) -> Finding:
     """Would a scaler fitted on the training rows alone be another one?"""
     values, train = series.values, series.values[:train_rows]
     row = int(values.argmax())
-    numbers: dict[str, float | int | str | None] = {
+    numbers: Numbers = {
         "maximum": float(values.max()), "maximum_at": series.label(row), "train_maximum": float(train.max()),
         "minimum": float(values.min()), "train_minimum": float(train.min()),
     }  # fmt: skip
@@ -90,7 +79,7 @@ def check_cycle(train: Array, period: int, *, unit: str) -> Finding:
         )
     around = float(max(r[period - half], r[period + half]))
     peak = _first_return(r)
-    numbers: dict[str, float | int | str | None] = {
+    numbers: Numbers = {
         "period": period, "autocorrelation": float(r[period]), "autocorrelation_around": around,
         "peak": peak, "autocorrelation_at_peak": None if peak is None else float(r[peak]),
     }  # fmt: skip
@@ -109,7 +98,7 @@ def check_cycle(train: Array, period: int, *, unit: str) -> Finding:
 
 def check_unused_windows(used: int, possible: int, weights: int) -> Finding:
     """How many of the training part's windows does the network see?"""
-    numbers: dict[str, float | int | str | None] = {"used": used, "possible": possible, "weights": weights}
+    numbers: Numbers = {"used": used, "possible": possible, "weights": weights}
     if used >= possible:
         return Finding("unused_windows", False, f"All {possible:,} training windows are used.", numbers)
     sentence = (
@@ -130,7 +119,7 @@ def check_output_range(
     if bound is None:
         return Finding("output_bounded", False, f"A {activation} output has no upper limit.", {"limit": None})
     limit = float(scaler.inverse_transform(np.array(bound)))
-    numbers: dict[str, float | int | str | None] = {"limit": limit}
+    numbers: Numbers = {"limit": limit}
     sentence = (
         f"A {activation} output cannot exceed {limit:g}, the highest value in the file: no new record can be forecast."
     )
@@ -152,7 +141,7 @@ def check_baselines(outcome: str, forecast: float, rivals: dict[str, float]) -> 
     `outcome` is the verdict against repeating the last value, `rivals` are the baselines' test RMSE by title.
     """
     title, best = min(rivals.items(), key=lambda item: item[1])
-    numbers: dict[str, float | int | str | None] = {
+    numbers: Numbers = {
         "ensemble": forecast,
         "best_baseline": best,
         "best_baseline_name": title,

@@ -11,8 +11,10 @@ import numpy as np
 
 from timeglass.errors import InputError, OptionError
 from timeglass.forecast.backtest import Backtest, backtest_of_fit, rivals_of, run_backtest
+from timeglass.forecast.covariates import Beside, calendar_alone, read_beside, value_options
 from timeglass.forecast.falling_back import Fallback, choose_fallback, fall_back
 from timeglass.forecast.fitted import Fitted, fit_groups, forecast_ahead
+from timeglass.forecast.future_values import read_future
 from timeglass.forecast.history import History, append, check_season, read_history
 from timeglass.forecast.outcome import Forecast, Replaced
 from timeglass.forecast.record import Coverage, coverage_of
@@ -120,20 +122,27 @@ class Forecaster:
         """Learns from `series`: a path, an address, a frame (long or wide), an array, a `Series` or a `Panel`.
 
         `options` say how it is read. `y` is there for scikit-learn's sake and must be None. `on_progress` is called
-        with the share done. Afterwards `horizon_`, `season_`, `history_`, `replaced_` say what was learned.
+        with the share done. Afterwards `horizon_`, `season_`, `history_`, `replaced_` say what was learned. Covariates
+        are columns of the same table; beside them the values are those of column y, unless `options` name another.
         """
         if y is not None:
             raise OptionError("fit: y: the series holds the values: give one argument")
         self.check()
-        history = read_history(series, options)
-        self.fit_history(history, on_progress=on_progress)
+        history, beside = self._read(series, options)
+        self.fit_history(history, beside=beside, on_progress=on_progress)
         return self
 
-    def fit_history(self, history: History, *, on_progress: OnProgress | None = None) -> None:
-        """Learns from series that have been read."""
+    def fit_history(
+        self, history: History, *, beside: Beside | None = None, on_progress: OnProgress | None = None
+    ) -> None:
+        """Learns from series that have been read, with the covariates `beside` them."""
         task = self._task(history)
-        self.fitted_ = fit_groups(history, task, on_progress=on_progress)
+        if beside is None and self.covariates:
+            beside = calendar_alone(history, self.covariates)
+        beside, channels = (None, None) if beside is None else beside.for_fit(history, task.horizon)
+        self.fitted_ = fit_groups(history, task, channels=channels, on_progress=on_progress)
         self.history_, self.horizon_, self.season_ = history, task.horizon, task.period
+        self.beside_ = beside
         self.held_back_ = backtest_of_fit(self.fitted_, history)
         self.audit_ = audit_run(self.fitted_, history)
         self.verdict_ = () if self.held_back_ is None else self.held_back_.verdict()
@@ -145,10 +154,20 @@ class Forecaster:
         held = [group.learned.held_back for group in self.fitted_.groups]
         return choose_fallback(self.held_back_, sum(each.independent for each in held if each is not None))
 
-    def forecast(self, h: int | None = None, level: Any = None) -> Forecast:
+    def _read(self, series: Any, options: ReadOptions | None) -> tuple[History, Beside | None]:
+        """The values of a table, and what stands beside them; or both, where they have been read."""
+        if isinstance(series, tuple) and len(series) == 2 and isinstance(series[0], History):
+            return series
+        told = value_options(series, options, self.covariates)
+        history = read_history(series, told)
+        return history, read_beside(series, history, self.covariates, told) if self.covariates else None
+
+    def forecast(self, h: int | None = None, level: Any = None, *, future: Any = None) -> Forecast:
         """The next `h` rows of every series as numbers; `predict` gives them as a frame.
 
-        A horizon longer than the trained one is reached by reading the forecasts on as if they had come.
+        A horizon longer than the trained one is reached by reading the forecasts on as if they had come. `future` is
+        a table of the covariates that are known ahead, with ids and dates, for these rows (of more, those up to the
+        trained horizon count); an `InputError` names the series and the date that is missing.
         """
         fitted, history = self._fitted()
         horizon = self.horizon_ if h is None else check_horizon("h", h)
@@ -158,23 +177,37 @@ class Forecaster:
                 f"h {horizon:,} of {len(history.panel):,} series would take about "
                 f"{horizon * len(history.panel) * 200 / 2**30:,.0f} GiB: ask for fewer steps, or series by series"
             )
-        found = forecast_ahead(fitted, history, horizon, levels)
+        beside = self._beside()
+        ahead = -(-horizon // self.horizon_) * self.horizon_  # what the networks look ahead at
+        coming = read_future(future, history, beside, horizon, most=ahead)
+        channels = None if beside is None else beside.channels(history, ahead, coming)
+        found = forecast_ahead(fitted, history, horizon, levels, channels=channels)
         return found if self.fallback_ is None else fall_back(found, history, self.fallback_, self.season_)
 
-    def predict(self, h: int | None = None, level: Any = None) -> Any:
+    def predict(self, h: int | None = None, level: Any = None, *, future: Any = None) -> Any:
         """The next `h` rows as a frame of the kind that was fitted, with the columns unique_id, ds, timeglass,
         timeglass-lo-80, timeglass-hi-80, …, method.
 
         What was no frame gives one of pandas, polars or pyarrow, whichever is installed; without any, a mapping of
-        columns.
+        columns. `future` is the table of covariates that are known ahead, as in `forecast`.
         """  # fmt: skip
         history = self._fitted()[1]
-        return self.forecast(h, level).frame(history.kind, history.time_type)
+        return self.forecast(h, level, future=future).frame(history.kind, history.time_type)
 
     def update(self, series: Any, *, options: ReadOptions | None = None) -> Forecaster:
-        """Takes rows that came after those fitted, without training anew: forecasts go on from the last of them."""
-        history = self._fitted()[1]
-        self.history_ = append(history, read_history(series, options))
+        """Takes rows that came after those fitted, without training anew: forecasts go on from the last of them.
+
+        Future and past covariates must stand beside them; static ones are known.
+        """
+        history, beside = self._fitted()[1], self._beside()
+        if beside is None:
+            self.history_ = append(history, read_history(series, options))
+            return self
+        told = value_options(series, options or beside.options_for(series), beside.covariates)
+        more = read_history(series, told)
+        longer, beside = append(history, more), beside.appended(series, told, history, more)
+        beside.channels(longer)  # refuses what is out of all proportion
+        self.history_, self.beside_ = longer, beside
         return self
 
     def coverage(self, level: float | None = None) -> Coverage:
@@ -207,10 +240,13 @@ class Forecaster:
         count = whole_number("origins", origins, at_least=1)
         apart = None if stride is None else whole_number("stride", stride, at_least=1)
         more = rivals_of(statistical)
-        history = self._fitted()[1] if series is None else read_history(series, options)
+        history, beside = (self._fitted()[1], self._beside()) if series is None else self._read(series, options)
+        task = self._task(history)
+        held = task.horizon + (count - 1) * (apart or task.horizon)
+        channels = None if beside is None else beside.for_fit(history, task.horizon, held)[1]
         return run_backtest(
-            history, self._task(history), origins=count, stride=apart, refit=refit,
-            levels=check_levels("level", self.level), rivals=more, on_progress=on_progress,
+            history, task, origins=count, stride=apart, refit=refit, levels=check_levels("level", self.level),
+            channels=channels, rivals=more, on_progress=on_progress,
         )  # fmt: skip
 
     def tune(self, series: Any, *, search: Search | None = None, options: ReadOptions | None = None,
@@ -255,6 +291,10 @@ class Forecaster:
             raise InputError("fit the forecaster first: forecaster.fit(series)")
         return self.fitted_, self.history_
 
+    def _beside(self) -> Beside | None:
+        """What stands beside the series that were fitted."""
+        return getattr(self, "beside_", None)
+
     def check(self) -> None:
         """Refuses, before anything is read, settings that nothing can be done with."""
         if self.horizon is not None:
@@ -265,6 +305,8 @@ class Forecaster:
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
                 raise OptionError(f"{name}: expected {kind.__name__}(…), got {value!r}")
+        if self.covariates and self.networks is not None and self.networks.recipe == "tutorial":
+            raise OptionError("covariates: the recipe 'tutorial' reads none: leave them out, or take recipe='hybrid'")
         for name in ("fallback", "log"):
             value = getattr(self, name)
             if not isinstance(value, bool) and not (name == "log" and value is None):

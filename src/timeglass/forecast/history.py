@@ -77,7 +77,10 @@ def usual_columns(source: Any, options: ReadOptions) -> ReadOptions:
 
 def column_names(source: Any) -> list[str]:
     """Of a frame; [] for anything else."""
-    columns = getattr(source, "column_names", None) or getattr(source, "columns", None)
+    schema = getattr(source, "collect_schema", None)  # a lazy frame warns where it is asked for its columns
+    columns = (
+        schema() if callable(schema) else getattr(source, "column_names", None) or getattr(source, "columns", None)
+    )
     if columns is None and isinstance(source, dict):
         columns = source
     try:

@@ -82,9 +82,15 @@ def frame_of(columns: dict[str, Any], kind: str = "", *, zone: str | None = None
     time = nw.col("ds")
     if zone is not None and frame.schema["ds"] == nw.Datetime:
         frame = frame.with_columns(time.dt.replace_time_zone("UTC").dt.convert_time_zone(zone))
+    if like is not None and like.is_integer() and _are_years(columns["ds"]):
+        return frame_of(dict(columns) | {"ds": columns["ds"].astype(np.int64) + 1970}, kind, like=like)
     if like is not None and (like.is_temporal() or like.is_integer()) and frame.schema["ds"] != like:
         frame = frame.with_columns(time.cast(like))
     return frame.to_native()
+
+
+def _are_years(dates: Any) -> bool:
+    return isinstance(dates, np.ndarray) and dates.dtype == np.dtype("datetime64[Y]")
 
 
 def _plain(values: Any) -> Any:

@@ -19,12 +19,13 @@ from timeglass.errors import DataError, InputError, OptionError
 from timeglass.forecast.layout import Layout
 from timeglass.forecast.settings import Covariates, Networks, Task
 from timeglass.model.strict_json import check_keys, is_text
+from timeglass.read.options import ReadOptions
 from timeglass.series.series import Change, Origin
 from timeglass.words import quoted
 
 __all__ = ["checked", "of_type", "plain", "read_list", "read_record"]
 
-Made = TypeVar("Made")
+_Made = TypeVar("_Made")
 
 # How a field's type is written in its class, and the types that JSON may have there.
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -35,10 +36,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "bool": (bool,),
     "bool | None": (bool, NoneType),
+    "Column": (str, int, NoneType),
 }
 _RECORDS = {"Networks": Networks}
 _LISTS: dict[str, Any] = {"tuple[str, ...]": "str", "tuple[Change, ...]": Change}
-_KINDS = (Change, Covariates, Frequency, Layout, Networks, Origin, Task)
+_KINDS = (Change, Covariates, Frequency, Layout, Networks, Origin, ReadOptions, Task)
 _WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
 
 
@@ -65,7 +67,7 @@ def plain(where: str, value: Any) -> Any:
     raise OptionError(f"{where}: {quoted(repr(value))} cannot be written: expected a text or a finite number")
 
 
-def read_record(where: str, given: Any, kind: type[Made]) -> Made:
+def read_record(where: str, given: Any, kind: type[_Made]) -> _Made:
     """The value that `plain` wrote; a `DataError` names what cannot be.
 
     >>> read_record("frequency", {"unit": "hour", "every": 0, "weekday": None, "day": None, "month": None}, Frequency)
@@ -111,7 +113,7 @@ def of_type(where: str, given: Any, form: str, least: float = -math.inf, most: f
     return given
 
 
-def checked(where: str, make: Callable[[], Made]) -> Made:
+def checked(where: str, make: Callable[[], _Made]) -> _Made:
     """What `make` gives; what it refuses is the file's fault."""
     try:
         return make()

@@ -67,9 +67,8 @@ def _halves(learned: Learned) -> list[tuple[Array, Array]]:
         even = held.which % 2 == 0
         return [(even, ~even), (~even, even)]
     # In time: no interval rests on an error that was known only after its forecast.
-    order = (
-        held.origins - np.array([held.origins[held.which == s].min() for s in range(held.which.max() + 1)])[held.which]
-    )
+    first = {int(s): int(held.origins[held.which == s].min()) for s in np.unique(held.which)}
+    order = held.origins - np.array([first[int(s)] for s in held.which])
     half = (order.max() + 1) / 2
     steps = held.actual.shape[1]
     early = order + steps <= half if (order + steps <= half).sum() >= _FEWEST else order < half

@@ -179,12 +179,17 @@ def parted(arrays: dict[str, Array], parts: Sequence[Shapes]) -> Iterator[dict[s
             begin[name] += shape[0]
 
 
-def group_of(given: Any, arrays: dict[str, Array], task: Task, rows: NDArray[np.int64]) -> Group:
-    """A group of series of which so many `rows` (S,) were learned from; a `DataError` names what cannot be."""
+def group_of(
+    given: Any, arrays: dict[str, Array], task: Task, *, rows: NDArray[np.int64], channels: int = 0
+) -> Group:  # fmt: skip
+    """A group of series of which so many `rows` (S,) were learned from; a `DataError` names what cannot be.
+
+    `channels` is how many covariates the networks saw beside the values.
+    """
     places = arrays["places"]
     if (places < 0).any() or (places >= len(rows)).any():
         raise DataError(f"tensor places: expected numbers of {len(rows):,} series")
-    core = _core_of(given, arrays, task)
+    core = _core_of(given, arrays, task, channels)
     weights = dict(zip(given["members"], arrays["weights"].tolist(), strict=True))
     wanted = ["smoothing", "theta", *(["linear"] * (core.linear is not None)), *core.trained]
     if list(weights) != (wanted if core.tutorial is None else ["tutorial"]):
@@ -196,15 +201,15 @@ def group_of(given: Any, arrays: dict[str, Array], task: Task, rows: NDArray[np.
     return Group(tuple(places.tolist()), Learned(task, core, weights, held, scores))
 
 
-def _core_of(given: Any, arrays: dict[str, Array], task: Task) -> Core:
+def _core_of(given: Any, arrays: dict[str, Array], task: Task, channels: int) -> Core:
     layout = _layout_of(given["layout"], task)
     models: dict[str, Sequential | None] = dict.fromkeys(_MODELS)
     losses: dict[str, Array] = {}
     for name in (name for name in _MODELS if name in given["models"]):
-        models[name] = model = _model_of(name, arrays[f"model.{name}"], layout)
+        models[name] = model = _model_of(name, arrays[f"model.{name}"], layout, channels)
         _, networks, epochs = _sizes_of(name, given["models"])
         if model.networks != networks:
-            raise DataError(f"group models {name}: {networks:,} networks, but the model holds {model.networks:,}")
+            raise DataError(f"group models {name}: expected {networks:,} networks, got {model.networks:,}")
         losses[name] = arrays[f"losses.{name}"].reshape(networks, epochs)
     linear = Linear(arrays["linear"]) if "linear" in arrays else None
     window = models["window"]
@@ -232,13 +237,13 @@ def _at_once(task: Task) -> int:
     return 1 if task.networks.strategy == "recursive" or task.networks.recipe == "tutorial" else task.horizon
 
 
-def _model_of(name: str, content: Array, layout: Layout) -> Sequential:
+def _model_of(name: str, content: Array, layout: Layout, channels: int) -> Sequential:
     try:
         model = model_from_bytes(content.tobytes(), _ENDING)
     except DataError as error:
         raise DataError(f"model {name}: {error}") from None
-    ahead = -(-layout.horizon // layout.chunk) * layout.chunk if name == "guided" else 0
-    wanted = ((layout.time_steps + ahead) // layout.chunk, layout.chunk)
+    ahead = -(-layout.horizon // layout.chunk) * layout.chunk if name == "guided" or channels else 0
+    wanted = ((layout.time_steps + ahead) // layout.chunk, layout.chunk * (1 + channels))
     if name == "tutorial":
         wanted = (layout.time_steps, 1)
     network = model.architecture

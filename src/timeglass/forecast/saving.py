@@ -24,6 +24,13 @@ from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.history import History, check_season
 from timeglass.forecast.outcome import Replaced
 from timeglass.forecast.plain_records import checked, of_type, plain, read_list, read_record
+from timeglass.forecast.saved_beside import (
+    beside_arrays,
+    beside_header,
+    beside_of,
+    beside_shapes,
+    channel_count,
+)
 from timeglass.forecast.saved_groups import (
     group_arrays,
     group_header,
@@ -44,7 +51,7 @@ __all__ = ["forecaster_bytes", "forecaster_from_bytes", "load_forecaster", "save
 
 _KIND = ("timeglass forecaster", 1)
 _ENDING = ".safetensors"
-_KEYS = ["settings", "task", "series", "groups", "replaced", "fell_back", "audit"]
+_KEYS = ["settings", "task", "series", "covariates", "groups", "replaced", "fell_back", "audit"]
 _SETTINGS = {"horizon": "int | None", "season": "int | None", "fallback": "bool", "log": "bool | None", "seed": "int"}
 _FINDING = {"name": "str", "found": "bool", "sentence": "str", "checked": "bool"}
 
@@ -112,12 +119,14 @@ def forecaster_bytes(forecaster: Forecaster) -> bytes:
         "settings": _settings_header(forecaster),
         "task": plain("task", fitted.task),
         "series": history_header(history),
+        "covariates": beside_header(forecaster._beside()),
         "groups": [group_header(group, part) for group, part in zip(fitted.groups, parts, strict=True)],
         "replaced": [[s, each.method, each.why] for s, each in fitted.replaced.items()],
         "fell_back": forecaster.fallback_ is not None,
         "audit": [_finding_header(each) for each in forecaster.audit_],
     }
-    arrays = history_arrays(history, np.diff(learned_from.panel.offsets).astype(np.int64)) | joined(parts)
+    arrays = history_arrays(history, np.diff(learned_from.panel.offsets).astype(np.int64))
+    arrays |= beside_arrays(forecaster._beside()) | joined(parts)
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise InputError(f"{name} has numbers that are not finite: fit the forecaster anew")
@@ -148,19 +157,21 @@ def _read(file: BinaryIO, size: int) -> Forecaster:
         raise DataError(f"groups: expected a list, got {quoted(repr(header['groups']))}")
     parts = [group_shapes(group, task) for group in header["groups"]]
     shapes = history_shapes(header["series"]["panel"])
+    shapes |= beside_shapes(header["covariates"], shapes["series.values"][1][0], shapes["series.fitted_rows"][1][0])
     contents.check(shapes | total(parts))
     arrays = contents.arrays()
     _check_numbers(arrays)
     history, rows = history_of(header["series"], arrays)
     own = {name: array for name, array in arrays.items() if name not in shapes}
+    channels = channel_count(header["covariates"])
     each = zip(header["groups"], parted(own, parts), strict=True)
-    groups = tuple(group_of(group, part, task, rows) for group, part in each)
+    groups = tuple(group_of(group, part, task, rows=rows, channels=channels) for group, part in each)
     replaced = _replaced_of(header["replaced"], history)
     places = sorted([*replaced, *(s for group in groups for s in group.places)])
     if places != list(range(len(history.panel))):
         raise DataError("groups and replaced: expected each series in one of them")
     _conclude(forecaster, Fitted(task, groups, replaced), cut(history, rows), header)
-    forecaster.history_ = history
+    forecaster.history_, forecaster.beside_ = history, beside_of(header["covariates"], arrays, history)
     return forecaster
 
 

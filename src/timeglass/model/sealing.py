@@ -21,6 +21,7 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 _ADVICE = {
     "timeglass checkpoint": ": give its path to Checkpoint, in the fit that wrote it",
+    "timeglass forecaster": ": open it with Forecaster.load",
     "timeglass model": ": open it with load_model",
 }
 

@@ -74,8 +74,8 @@ def walks(rng: np.random.Generator, series: int, origins: int, steps: int) -> tu
         ),
         (
             {"low": -1.0, "high": math.inf, "outcome": "not shown", "units": 3},
-            "not shown to be better than naive (too few forecasts to tell: they make 3 blocks that stand apart, 5 are needed): "
-            "use the naive forecast",
+            "not shown to be better than naive (too few forecasts to tell: they make 3 blocks that stand apart, "
+            "5 are needed): use the naive forecast",
         ),
         (
             {"change": 0.0, "error_ours": 0.0, "error_theirs": 0.0, "outcome": "not shown"},

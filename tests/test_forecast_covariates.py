@@ -273,10 +273,13 @@ def test_update_of_one_series_without_ids_and_dates():
 # Nothing is known before it comes
 
 
-def test_a_past_covariate_changes_no_forecast_made_before_it():
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_a_past_covariate_changes_no_forecast_made_before_it(strategy):
     known, _ = table(rows=60, series=1)
     changed = known.assign(rain=known.rain.where(known.index < 50, 99.0))
-    held = [quick(Covariates(past=("rain",))).fit(f).fitted_.groups[0].learned.held_back for f in (known, changed)]
+    networks = Networks(hidden_units=2, count=2, epochs=2, strategy=strategy)
+    made = Forecaster(HORIZON, 1, networks=networks, covariates=Covariates(past=("rain",)))
+    held = [made.fit(frame).fitted_.groups[0].learned.held_back for frame in (known, changed)]
     before = held[0].origins <= 50
     assert before.sum() == 11
     np.testing.assert_array_equal(held[0].lanes[:, before], held[1].lanes[:, before])
@@ -298,15 +301,13 @@ def test_a_past_covariate_that_is_the_next_value_tells_that_and_no_more():
 
 def test_a_backtest_knows_past_covariates_up_to_its_origins():
     known, _ = table(rows=60, series=1)
-    changed = known.assign(rain=known.rain.where(known.index < 56, 99.0), price=known.price)
-    made = [
-        quick(Covariates(("price",), ("rain",))).fit(frame).backtest(origins=3, statistical=False).point
-        for frame in (known, changed)
-    ]
-    np.testing.assert_array_equal(made[0], made[1])  # the last origin is row 56
-    other = known.assign(price=known.price.where(known.index < 56, 1.9))
-    again = quick(Covariates(("price",), ("rain",))).fit(known).backtest(other, origins=3, statistical=False).point
-    assert (again[2] != made[0][2]).all()  # future ones are known
+    forecaster = quick(Covariates(("price",), ("rain",))).fit(known)
+    first = 60 - 6 * HORIZON
+    rain, price = (known.assign(**{name: known[name].where(known.index < first, 9.0)}) for name in ("rain", "price"))
+    made, wet, dear = (forecaster.backtest(frame, origins=6, statistical=False).point for frame in (None, rain, price))
+    np.testing.assert_array_equal(wet[0], made[0])
+    assert (wet[1:] != made[1:]).all()
+    assert (dear[0] != made[0]).all()  # what is known ahead counts
 
 
 # They help

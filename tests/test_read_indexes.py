@@ -40,7 +40,7 @@ def test_periods_are_called_by_their_beginning(start, freq, unit, words, form):
     series = read_series(pd.Series(VALUES, index=index, name="size"))
     assert series.dates is not None
     assert (series.dates.dtype, str(series.frequency), series.date_format) == (f"datetime64[{unit}]", words, form)
-    beginnings = [np.datetime64(period.start_time.isoformat(), "s") for period in index]
+    beginnings = [np.datetime64(str(period.asfreq("s", "start")), "s") for period in index]
     assert series.dates.astype("datetime64[s]").tolist() == [beginning.item() for beginning in beginnings]
     assert (series.name, series.position, series.values.tolist()) == ("size", 2, VALUES)
 

@@ -140,7 +140,7 @@ def _run_part(
     found: list[Array] = []
     for block in range(blocks):
         ahead = None if path is None else path[:, block * step : (block + 1) * step]
-        x, level, unit = inputs(sight, layout, which, origins + block * step, window, ahead)
+        x, level, unit = inputs(sight, layout, which, origins + block * step, window, ahead, known=origins)
         base = level[:, None] if ahead is None else ahead
         found.append(base + unit[:, None] * trained(x))  # (L, N, step)
         # All models go on from their median: it is what is forecast, and one way costs a tenth of L.

@@ -109,11 +109,14 @@ def inputs(
     origins: NDArray[np.int64],
     window: Array,
     path: Array | None,
+    *,
+    known: NDArray[np.int64] | None = None,
 ) -> tuple[Floats, Array, Array]:
     """A network's input (N, T', F), the level (N,) that its window was taken less, and the unit (N,) that it is in.
 
     After the window come the rows to forecast, where there is a `path` (N, horizon) of z that smoothing expects, or
-    covariates; what is not known there is 0. Each step of the input holds `chunk` rows, all their channels.
+    covariates; what is not known there is 0. Each step of the input holds `chunk` rows, all their channels. Where
+    forecasts are read on as if they had come, only `known` (N,) rows have: past covariates stay as they were then.
     """
     count, extra = sight.channels.shape[1], path is not None or sight.channels.shape[1] > 0
     level = window[:, -layout.level :].mean(axis=1)
@@ -124,10 +127,13 @@ def inputs(
     if path is not None:
         x[:, layout.time_steps : layout.time_steps + layout.horizon, 0] = (path - level[:, None]) / unit[:, None]
     if count:
-        known = layout.time_steps + layout.horizon
+        width = layout.time_steps + layout.horizon
         rows = np.maximum(origins[:, None] + np.arange(-layout.time_steps, layout.horizon), 0)
         last = np.diff(sight.channel_offsets)[which][:, None] - 1
-        x[:, :known, 1:] = sight.channels[sight.channel_offsets[which][:, None] + np.minimum(rows, last)]
+        begin = sight.channel_offsets[which][:, None]
+        come = np.minimum(rows, (origins if known is None else known)[:, None] - 1)
+        beside, before = (sight.channels[begin + np.minimum(r, last)] for r in (rows, come))
+        x[:, :width, 1:] = np.where(sight.ahead, beside, before)
         x[:, layout.time_steps :, 1:] *= sight.ahead  # of the others nothing is known yet
     return x.reshape(len(x), -1, layout.chunk * (1 + count)), level, unit
 

@@ -175,4 +175,5 @@ def _periods(index: Any, name: str) -> Cells:
         return Cells(name, times=(3 * numbers).astype("datetime64[M]"), form="yyyyQq")
     if base in _PERIODS and freq in (base, f"{base}-DEC"):
         return Cells(name, times=numbers.astype(f"datetime64[{_PERIODS[base]}]"))
-    return Cells(name, times=index.to_timestamp().to_numpy())
+    # By seconds: pandas 2 has no timestamps before 1677.
+    return Cells(name, times=index.asfreq("s", "start").asi8.astype("datetime64[s]"))

@@ -16,7 +16,7 @@ import numpy as np
 from timeglass.forecast.windows import Sight
 from timeglass.types import Array
 
-__all__ = ["combine", "independent_series", "learned_weights", "usual_weights"]
+__all__ = ["FARTHEST", "combine", "independent_series", "learned_weights", "usual_weights"]
 
 _USUAL = {
     "smoothing": 2.0,
@@ -28,7 +28,7 @@ _USUAL = {
 _TRUST_ROWS = 200.0  # independent windows at which the networks count half of that
 _FIFTHS = 5  # weights are tried in fifths
 _TRUST_FORECASTS = 8.0  # independent forecasts at which the weights move half as far as they may
-_FARTHEST = 0.5
+FARTHEST = 0.5  # what the weights may move, of the way; all of it where some members see covariates
 _MOST_COMPARED = 4_000
 _COMPARED_ROWS, _FEWEST_ROWS = 60, 8
 
@@ -72,13 +72,20 @@ def usual_weights(members: Sequence[str], windows: float) -> dict[str, float]:
 
 
 def learned_weights(
-    usual: Mapping[str, float], forecasts: Mapping[str, Array], actual: Array, spread: Array, independent: float
+    usual: Mapping[str, float],
+    forecasts: Mapping[str, Array],
+    actual: Array,
+    spread: Array,
+    independent: float,
+    *,
+    farthest: float = FARTHEST,
 ) -> dict[str, float]:
     """`usual` moved towards the weights, in fifths, that would have erred least over held-back rows.
 
     `forecasts` of each member and `actual` are z, (B, K), NaN where nothing came; `spread` (B,) is their series'.
     Errors count half in z (so in percent, where z is a logarithm) and half in units of the series' spread.
-    `independent` is the number of forecasts that do not depend on each other.
+    `independent` is the number of forecasts that do not depend on each other, `farthest` the share of the way that
+    endlessly many of them would move the weights.
     """
     names = list(usual)
     known = np.isfinite(actual)
@@ -102,7 +109,7 @@ def learned_weights(
         if sum(fifths) == _FIFTHS
     ]
     best = min(tried, key=loss)
-    moved = _FARTHEST * independent / (independent + _TRUST_FORECASTS)
+    moved = farthest * independent / (independent + _TRUST_FORECASTS)
     return {name: float((1 - moved) * usual[name] + moved * best[i]) for i, name in enumerate(names)}
 
 

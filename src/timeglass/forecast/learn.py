@@ -90,7 +90,11 @@ def learn(
     weights = usual_weights(members, independent_series(sight) * float(np.median(lengths)))
     scores = None
     if held_back is not None:
-        weights = learned_weights(weights, held_back.members, held_back.actual, held_back.spread, held_back.independent)
+        weights = learned_weights(
+            weights, held_back.members, held_back.actual, held_back.spread, held_back.independent,
+            # Smoothing knows nothing of covariates: how good it usually is says little beside them.
+            farthest=FARTHEST if channels is None else 1.0,
+        )  # fmt: skip
         scores = scores_of(held_back, weights)
     return Learned(task, core, weights, held_back, scores, sight)
 

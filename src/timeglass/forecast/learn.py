@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from timeglass.forecast.combine import combine, independent_series, learned_weights, usual_weights
+from timeglass.forecast.combine import FARTHEST, combine, independent_series, learned_weights, usual_weights
 from timeglass.forecast.doubt import Scores, one_step_error, unit_of
 from timeglass.forecast.form import Form
 from timeglass.forecast.held_back import MANY_SERIES, HeldBack, hold_back

@@ -29,7 +29,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(timeglass.__path__, "timeglass.
     [
         ("README.md", 4),
         ("docs/datasets.md", 1),
-        ("docs/forecasting.md", 3),
+        ("docs/forecasting.md", 5),
         ("docs/how-a-recurrent-network-computes.md", 3),
         ("docs/how-a-recurrent-network-learns.md", 5),
         ("docs/model-files.md", 4),

@@ -156,7 +156,7 @@ def print_intervals(found: Mapping[str, tuple[float, float]], least: float, most
     rows = [
         [
             name,
-            f"{covered:.1%}",
+            f"{covered:.2%}",
             f"{least:.0%} to {most:.0%}",
             "yes" if least <= covered <= most else "no",
             f"{sis:.2f}",

@@ -146,10 +146,20 @@ def test_weights_move_towards_the_member_that_was_right():
     forecasts = {"smoothing": np.nan_to_num(actual), "theta": rng.normal(size=(50, 3))}
     usual = {"smoothing": 0.5, "theta": 0.5}
     spread = np.ones(50)
-    few = learned_weights(usual, forecasts, actual, spread, 8.0)
-    assert few == pytest.approx({"smoothing": 0.625, "theta": 0.375})  # a quarter of the way to (1, 0)
-    assert learned_weights(usual, forecasts, actual, spread, 1e9) == pytest.approx({"smoothing": 0.75, "theta": 0.25})
+    none, some, many = (learned_weights(usual, forecasts, actual, spread, n)["smoothing"] for n in (0.0, 1e-3, 10.0))
+    assert none == pytest.approx(0.5)  # the mean of all weights in fifths is a half, too
+    assert 0.5 < some < many
+    assert many == pytest.approx(1, abs=1e-6)
     assert learned_weights(usual, forecasts, np.full((50, 3), np.nan), spread, 8.0) == usual
+
+
+def test_weights_by_hand():
+    """Errors of 1 by one member and 2 by the other, to the same side: 2 - w for the weight w of the first."""
+    forecasts = {"smoothing": np.array([[1.0]]), "theta": np.array([[2.0]])}
+    found = learned_weights({"smoothing": 0.5, "theta": 0.5}, forecasts, np.zeros((1, 1)), np.ones(1), 0.5)
+    tried = np.array([0.5, 0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    likely = np.array([0.75, *[0.25 / 6] * 6]) * (2 - tried) ** -(4.0 * 0.5)
+    assert found["smoothing"] == pytest.approx((likely * tried).sum() / likely.sum())
 
 
 def test_a_combination_by_hand():

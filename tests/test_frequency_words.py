@@ -142,7 +142,7 @@ def test_pandas_days_are_held_and_go_on(alias):
 def test_pandas_refuses_what_is_called_otherwise_now():
     for alias, _ in BEFORE:
         # pandas 3 refuses them, pandas 2 warns that it will.
-        with pytest.raises((ValueError, FutureWarning), match="Invalid frequency|is deprecated"):
+        with pytest.raises((ValueError, FutureWarning), match=r"Invalid frequency|is deprecated"):
             pd.date_range("2020", periods=2, freq=alias)
 
 

@@ -3,7 +3,7 @@
 An average of forecasts that err differently errs less than most of them (J. M. Bates, C. W. J. Granger, "The
 combination of forecasts", Operational Research Quarterly 20, 1969), and weights that are estimated from few errors do
 worse than equal ones (R. T. Clemen, "Combining forecasts: a review", International Journal of Forecasting 5, 1989): so
-the weights move only as far as there are independent forecasts to learn from.
+the weights move only as far as independent forecasts speak for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from timeglass.forecast.windows import Sight
 from timeglass.types import Array
 
-__all__ = ["FARTHEST", "combine", "independent_series", "learned_weights", "usual_weights"]
+__all__ = ["combine", "independent_series", "learned_weights", "usual_weights"]
 
 _USUAL = {
     "smoothing": 2.0,
@@ -27,8 +27,8 @@ _USUAL = {
 }  # of sevenths, with all the data one wants
 _TRUST_ROWS = 200.0  # independent windows at which the networks count half of that
 _FIFTHS = 5  # weights are tried in fifths
-_TRUST_FORECASTS = 8.0  # independent forecasts at which the weights move half as far as they may
-FARTHEST = 0.5  # what the weights may move, of the way; all of it where some members see covariates
+_USUAL_BEFORE = 0.75  # what the usual weights are worth before any forecast was compared
+_SPEAKS = 4.0  # how loud an independent forecast of a whole horizon speaks
 _MOST_COMPARED = 4_000
 _COMPARED_ROWS, _FEWEST_ROWS = 60, 8
 
@@ -72,20 +72,14 @@ def usual_weights(members: Sequence[str], windows: float) -> dict[str, float]:
 
 
 def learned_weights(
-    usual: Mapping[str, float],
-    forecasts: Mapping[str, Array],
-    actual: Array,
-    spread: Array,
-    independent: float,
-    *,
-    farthest: float = FARTHEST,
+    usual: Mapping[str, float], forecasts: Mapping[str, Array], actual: Array, spread: Array, independent: float
 ) -> dict[str, float]:
-    """`usual` moved towards the weights, in fifths, that would have erred least over held-back rows.
+    """The mean of the usual weights and of all others in fifths, each by how likely it makes the held-back rows.
 
     `forecasts` of each member and `actual` are z, (B, K), NaN where nothing came; `spread` (B,) is their series'.
-    Errors count half in z (so in percent, where z is a logarithm) and half in units of the series' spread.
-    `independent` is the number of forecasts that do not depend on each other, `farthest` the share of the way that
-    endlessly many of them would move the weights.
+    Errors count half in z (so in percent, where z is a logarithm) and half in units of the series' spread. A loss that
+    is lower by a share d multiplies the likelihood by e^(4·d·n), n being `independent`, the number of forecasts that do
+    not depend on each other: few of them leave the usual weights nearly as they are, unless they speak clearly.
     """
     names = list(usual)
     known = np.isfinite(actual)
@@ -96,21 +90,19 @@ def learned_weights(
         forecasts = {name: values[some] for name, values in forecasts.items()}
         actual, spread, known = actual[some], spread[some], known[some]
     unit = np.repeat(spread[:, None], actual.shape[1], axis=1)[known]
-    stack = np.stack([forecasts[name][known] for name in names])  # (M, cells)
-    came = actual[known]
+    stack, came = np.stack([forecasts[name][known] for name in names]), actual[known]  # (M, cells)
 
     def loss(weights: Array) -> float:
         error = np.abs(weights @ stack - came)
-        return float(np.log(error.mean() + 1e-300) + np.log((error / unit).mean() + 1e-300))
+        return float(np.log(error.mean() + 1e-300) + np.log((error / unit).mean() + 1e-300)) / 2
 
-    tried = [
-        np.array(fifths) / _FIFTHS
-        for fifths in itertools.product(range(_FIFTHS + 1), repeat=len(names))
-        if sum(fifths) == _FIFTHS
-    ]
-    best = min(tried, key=loss)
-    moved = farthest * independent / (independent + _TRUST_FORECASTS)
-    return {name: float((1 - moved) * usual[name] + moved * best[i]) for i, name in enumerate(names)}
+    fifths = itertools.product(range(_FIFTHS + 1), repeat=len(names))
+    others = np.array([parts for parts in fifths if sum(parts) == _FIFTHS]) / _FIFTHS
+    tried = np.vstack([[usual[name] for name in names], others])
+    before = np.append(_USUAL_BEFORE, np.full(len(others), (1 - _USUAL_BEFORE) / len(others)))
+    likely = -_SPEAKS * independent * np.array([loss(weights) for weights in tried])
+    after = before * np.exp(likely - likely.max())
+    return dict(zip(names, (after @ tried / after.sum()).tolist(), strict=True))
 
 
 def combine(weights: Mapping[str, float], forecasts: Mapping[str, Array]) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from timeglass.forecast.combine import FARTHEST, combine, independent_series, learned_weights, usual_weights
+from timeglass.forecast.combine import combine, independent_series, learned_weights, usual_weights
 from timeglass.forecast.doubt import Scores, one_step_error, unit_of
 from timeglass.forecast.form import Form
 from timeglass.forecast.held_back import MANY_SERIES, HeldBack, hold_back
@@ -90,11 +90,7 @@ def learn(
     weights = usual_weights(members, independent_series(sight) * float(np.median(lengths)))
     scores = None
     if held_back is not None:
-        weights = learned_weights(
-            weights, held_back.members, held_back.actual, held_back.spread, held_back.independent,
-            # Smoothing knows nothing of covariates: how good it usually is says little beside them.
-            farthest=FARTHEST if channels is None else 1.0,
-        )  # fmt: skip
+        weights = learned_weights(weights, held_back.members, held_back.actual, held_back.spread, held_back.independent)
         scores = scores_of(held_back, weights)
     return Learned(task, core, weights, held_back, scores, sight)
 

@@ -281,6 +281,21 @@ def test_an_update_that_does_not_follow_is_refused(change, words):
     assert (forecaster.forecast().point == before).all()
 
 
+def test_a_zero_after_positive_rows_is_no_fall_without_end():
+    y = np.random.default_rng(1).normal(size=140) * 5 + 50
+    forecaster = quick().fit(y[:120])
+    forecaster.update(np.r_[0.0, y[121:130]])
+    assert np.abs(forecaster.forecast().point - 50).max() < 25
+
+
+def test_a_backtest_knows_no_later_row():
+    y = np.random.default_rng(7).normal(size=140) + 100
+    other = np.r_[y[:136], 1000, 5, 3, 1e6]
+    one, two = (quick(4).backtest(values, origins=5, stride=4, statistical=False) for values in (y, other))
+    for values in (lambda b: b.point, lambda b: b.low[95], lambda b: b.high[95]):
+        assert (values(one) == values(two)).all()
+
+
 # Settings
 
 

@@ -17,6 +17,7 @@ from timeglass.evaluate.origins import Origins
 from timeglass.evaluate.simple_forecasts import simple_forecasts
 from timeglass.evaluate.statistical_forecasts import statistical_available, statistical_forecasts
 from timeglass.forecast.combine import combine
+from timeglass.forecast.doubt import one_step_error
 from timeglass.forecast.fitted import Fitted, fit_groups, interval_ends
 from timeglass.forecast.history import History
 from timeglass.forecast.outcome import frame_of
@@ -285,6 +286,7 @@ def _roll(
         outlook = learned.outlook(
             [series[s] for s in long[places]], own, origins[at], horizon,
             channels=None if channels is None else channels.of(long[places]),
+            error=None if learned.sight is None else one_step_error(learned.sight),  # of no row after an origin
         )  # fmt: skip
         point[at] = learned.core.form.inverse(own, outlook.point)
         for level in levels:

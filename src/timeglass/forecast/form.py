@@ -66,7 +66,9 @@ class Form:
     def transform(self, s: int, values: Array) -> Array:
         """Z of values (rows,) of series s; a value that has no logarithm counts as the smallest that has one here."""
         if self.logged[s]:
-            return np.log(np.maximum(values, np.finfo(np.float64).tiny))
+            # One zero among later rows would be a fall of 700 in logarithms: as far below as the rows fitted reach.
+            low, high = self.limits[s]
+            return np.maximum(np.log(np.maximum(values, np.finfo(np.float64).tiny)), 2 * low - high - self.spread[s])
         return (values - self.center[s]) / self.unit[s]
 
     def season(self, which: NDArray[np.int64], rows: NDArray[np.int64]) -> Array:

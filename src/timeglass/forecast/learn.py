@@ -57,14 +57,21 @@ class Learned:
         horizon: int,
         *,
         channels: Channels | None = None,
+        error: Array | None = None,
     ) -> Outlook:
         """Forecasts after the first `origins` (B,) rows of the series `which` (B,).
 
         `series` are the values (rows,) of the series that were learned from, in their order, with rows that came since.
+        `error` (S,) is the size of their usual errors; None for that over all these rows.
         """
         sight = look(self.core.form, series, channels, horizon=self.task.horizon, seen=self.sight)
         members, lanes = member_forecasts(self.core, sight, which, origins, horizon)
-        return Outlook(combine(self.weights, members), members, lanes, unit_of(one_step_error(sight)[which], members))
+        return Outlook(
+            combine(self.weights, members),
+            members,
+            lanes,
+            unit_of((one_step_error(sight) if error is None else error)[which], members),
+        )
 
 
 def learn(

@@ -89,6 +89,14 @@ def test_times_with_a_zone_come_back_in_it():
     assert made["ds"].iloc[0] == frame["ds"].iloc[-1] + pd.Timedelta(hours=1)
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata"])
+def test_midnights_of_a_zone_are_followed_by_midnights(zone):
+    frame = long_frame(rows=(60,), start="2024-03-01", freq="D")
+    frame["ds"] = frame["ds"].dt.tz_localize(zone)
+    made = quick(season=1).fit(frame).predict(2)
+    assert made["ds"].tolist() == [frame["ds"].iloc[-1] + pd.DateOffset(days=n) for n in (1, 2)]
+
+
 def test_lists_series_and_panels():
     values = [float(v) for v in np.random.default_rng(0).normal(size=40).cumsum()]
     wanted = quick().fit(values).forecast().point

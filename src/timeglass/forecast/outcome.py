@@ -81,7 +81,10 @@ def frame_of(columns: dict[str, Any], kind: str = "", *, zone: str | None = None
     frame = nw.from_dict({name: _plain(values) for name, values in columns.items()}, backend=kind)  # type: ignore[arg-type]
     time = nw.col("ds")
     if zone is not None and frame.schema["ds"] == nw.Datetime:
-        frame = frame.with_columns(time.dt.replace_time_zone("UTC").dt.convert_time_zone(zone))
+        # Days are the zone's own: their midnights are no times of UTC.
+        days = columns["ds"].dtype in ("datetime64[D]", "datetime64[M]", "datetime64[Y]")
+        own = time.dt.replace_time_zone(zone if days else "UTC")
+        frame = frame.with_columns(own if days else own.dt.convert_time_zone(zone))
     if like is not None and like.is_integer() and _are_years(columns["ds"]):
         return frame_of(dict(columns) | {"ds": columns["ds"].astype(np.int64) + 1970}, kind, like=like)
     if like is not None and (like.is_temporal() or like.is_integer()) and frame.schema["ds"] != like:

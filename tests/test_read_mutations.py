@@ -109,16 +109,16 @@ def run(seeds: range, tmp_path, monkeypatch) -> tuple[int, int]:
     return read, len(seeds) - read
 
 
-def test_five_hundred_damaged_files(tmp_path, monkeypatch):
-    read, refused = run(range(500), tmp_path, monkeypatch)
-    assert read > 60
-    assert refused > 250
+def test_a_hundred_damaged_files(tmp_path, monkeypatch):
+    read, refused = run(range(100), tmp_path, monkeypatch)
+    assert read > 12
+    assert refused > 50
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(8))
 def test_ten_thousand_damaged_files(part, tmp_path, monkeypatch):
-    read, refused = run(range(1_000 + 1_250 * part, 2_250 + 1_250 * part), tmp_path, monkeypatch)
+    read, refused = run(range(100 + 1_250 * part, 1_350 + 1_250 * part), tmp_path, monkeypatch)
     assert read > 200
     assert refused > 500
 

@@ -44,7 +44,7 @@ class Forecaster:
     `horizon` is how many rows to forecast, `season` how many rows a season has; None takes what is usual for the
     frequency of the rows. `networks` and `covariates` hold further settings. `level` are the intervals' percentages.
     With `fallback`, a baseline that did better on held-back rows gives the forecast. `log` says whether to work with
-    logarithms; None where all values suit. The same data and `seed` give the same bits.
+    logarithms; None where all values suit. The same data and `seed` give the same bits on one machine.
 
     >>> forecaster = Forecaster(horizon=2, season=12).fit([float(x) for x in range(1, 61)])
     >>> forecaster.forecast().point.round(0).tolist()

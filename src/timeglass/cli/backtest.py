@@ -76,7 +76,7 @@ def backtest(
             on_progress=on_progress,
         )
     if place is not None:
-        write_table(made.columns(), place, history.panel.date_format)
+        write_table(made.columns(), place, history.panel.date_format, history.panel.zone)
         if not quiet:
             say(f"written to {place}")
     if plot:

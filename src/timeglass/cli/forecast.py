@@ -70,7 +70,7 @@ def forecast(
             say(line)
     columns = made.columns()
     if place is not None:
-        write_table(columns, place, history.panel.date_format)
+        write_table(columns, place, history.panel.date_format, made.zone)
         _tell(f"written to {place}", quiet)
     if plot:
         from timeglass.forecast.pictures import draw_forecast
@@ -83,7 +83,7 @@ def forecast(
     if as_json:
         click.echo(json.dumps(forecast_values(forecaster, made), ensure_ascii=False, allow_nan=False, indent=2))
     elif place is None:
-        click.echo(csv_text(columns, history.panel.date_format), nl=False)
+        click.echo(csv_text(columns, history.panel.date_format, made.zone), nl=False)
 
 
 def _tell(message: str, quiet: bool) -> None:

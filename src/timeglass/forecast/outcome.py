@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from timeglass.dates.calendar import Dates
+from timeglass.forecast.zones import in_utc, zone_in
 from timeglass.types import Array
 
 __all__ = ["Forecast", "Replaced", "frame_of"]
@@ -78,13 +79,12 @@ def frame_of(columns: dict[str, Any], kind: str = "", *, zone: str | None = None
         return columns
     import narwhals as nw  # a slow start
 
-    frame = nw.from_dict({name: _plain(values) for name, values in columns.items()}, backend=kind)  # type: ignore[arg-type]
+    frame = nw.from_dict({name: _plain(values, zone) for name, values in columns.items()}, backend=kind)  # type: ignore[arg-type]
     time = nw.col("ds")
-    if zone is not None and frame.schema["ds"] == nw.Datetime:
-        # Days are the zone's own: their midnights are no times of UTC.
-        days = columns["ds"].dtype in ("datetime64[D]", "datetime64[M]", "datetime64[Y]")
-        own = time.dt.replace_time_zone(zone if days else "UTC")
-        frame = frame.with_columns(own if days else own.dt.convert_time_zone(zone))
+    if zone is not None:
+        own = [name for name in ("ds", "cutoff") if name in columns and frame.schema[name] == nw.Datetime]
+        local = nw.col(own).dt.replace_time_zone("UTC").dt.convert_time_zone(zone_in(kind, zone))
+        frame = frame.with_columns(local) if own else frame
     if like is not None and like.is_integer() and _are_years(columns["ds"]):
         return frame_of(dict(columns) | {"ds": columns["ds"].astype(np.int64) + 1970}, kind, like=like)
     if like is not None and (like.is_temporal() or like.is_integer()) and frame.schema["ds"] != like:
@@ -96,8 +96,8 @@ def _are_years(dates: Any) -> bool:
     return isinstance(dates, np.ndarray) and dates.dtype == np.dtype("datetime64[Y]")
 
 
-def _plain(values: Any) -> Any:
-    """Dates in a unit that every library has; lists of words stay lists."""
+def _plain(values: Any, zone: str | None) -> Any:
+    """Dates in a unit that every library has, in UTC where they have a zone; lists of words stay lists."""
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
-        return values.astype("datetime64[us]")
+        return in_utc(values, zone).astype("datetime64[us]")
     return values

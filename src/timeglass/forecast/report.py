@@ -12,7 +12,7 @@ from timeglass.evaluate.comparison import Comparison
 from timeglass.forecast.backtest import Backtest
 from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.outcome import Forecast
-from timeglass.series.dates import date_label
+from timeglass.forecast.zones import date_texts
 from timeglass.show.table import table_lines
 
 __all__ = [
@@ -46,11 +46,11 @@ def _verdict_lines(verdict: Sequence[Comparison]) -> list[str]:
 
 def forecast_values(forecaster: Forecaster, made: Forecast) -> dict[str, Any]:
     """All of it in plain values: the rows, the record, the verdict, the audit, what was replaced, the members."""
-    date_format = forecaster.history_.panel.date_format
+    panel = forecaster.history_.panel
     return {
         "horizon": int(made.point.shape[1]),
         "season": forecaster.season_,
-        "forecast": rows_of(made.columns(), date_format),
+        "forecast": rows_of(made.columns(), panel.date_format, panel.zone),
         "record": [
             {"level": record.level, "covered": record.covered, "forecasts": record.forecasts, "steps": record.steps}
             for record in map(forecaster.coverage, made.low)
@@ -93,18 +93,17 @@ def finding_values(each: Finding) -> dict[str, Any]:
     return {"check": each.name, "found": each.found, "sentence": each.sentence, "numbers": each.numbers}
 
 
-def rows_of(columns: Mapping[str, Any], date_format: str | None) -> list[dict[str, Any]]:
-    """A mapping of columns as rows of plain values; dates as they were written."""
-    plain = {name: [_plain(value, date_format) for value in values] for name, values in columns.items()}
+def rows_of(columns: Mapping[str, Any], date_format: str | None, zone: str | None = None) -> list[dict[str, Any]]:
+    """A mapping of columns as rows of plain values; dates as they were written, those of a `zone` with its offset."""
+    plain = {name: _plain(values, date_format, zone) for name, values in columns.items()}
     return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
 
 
-def _plain(value: Any, date_format: str | None) -> Any:
-    if isinstance(value, np.datetime64):
-        return date_label(value, date_format)
-    if isinstance(value, np.generic):
-        value = value.item()
-    return _number(value) if isinstance(value, float) else value
+def _plain(values: Any, date_format: str | None, zone: str | None) -> list[Any]:
+    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        return date_texts(values, date_format, zone)
+    plain = values.tolist() if isinstance(values, np.ndarray) else values
+    return [_number(value) if isinstance(value, float) else value for value in plain]
 
 
 def _number(value: float) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from timeglass.errors import EngineError, OptionError
 from timeglass.files import check_folder, write_whole
-from timeglass.series.dates import date_label
+from timeglass.forecast.zones import date_texts, in_utc, zone_in
 from timeglass.series.series import as_text
 
 __all__ = ["check_table_place", "csv_text", "write_table"]
@@ -22,28 +22,32 @@ _ENDINGS = (".csv", ".parquet")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute a text that begins so
 
 
-def csv_text(columns: Mapping[str, Any], date_format: str | None = None) -> str:
+def csv_text(columns: Mapping[str, Any], date_format: str | None = None, zone: str | None = None) -> str:
     r"""Columns as CSV: numbers in their shortest form, dates as they were written, no value as an empty cell.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    Dates of a `zone` have its offset. A text that a spreadsheet would take for a formula gets an apostrophe before it.
 
     >>> csv_text({"unique_id": ["=a"], "ds": np.array(["2020-01"], "datetime64[M]"), "timeglass": np.array([1.5])})
     "unique_id,ds,timeglass\n'=a,2020-01,1.5\n"
     """
-    cells = [[_cell(value, date_format) for value in values] for values in columns.values()]
+    cells = [_cells(values, date_format, zone) for values in columns.values()]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_cell(name, None) for name in columns])
+    writer.writerow(map(_cell, columns))
     writer.writerows(zip(*cells, strict=True))
     return out.getvalue()
 
 
-def _cell(value: Any, date_format: str | None) -> str:
+def _cells(values: Any, date_format: str | None, zone: str | None) -> list[str]:
+    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        return date_texts(values, date_format, zone)
+    return list(map(_cell, values))
+
+
+def _cell(value: Any) -> str:
     if isinstance(value, str):
         return "'" + value if value.startswith(_FORMULA) else value
-    if isinstance(value, np.datetime64 | np.integer | int):
-        return date_label(value, date_format)  # type: ignore[arg-type]
-    return as_text(float(value))
+    return str(value) if isinstance(value, np.integer | int) else as_text(float(value))
 
 
 def check_table_place(option: str, path: str | os.PathLike[str]) -> Path:
@@ -61,20 +65,26 @@ def check_table_place(option: str, path: str | os.PathLike[str]) -> Path:
     return place
 
 
-def write_table(columns: Mapping[str, Any], place: Path, date_format: str | None = None) -> None:
-    """Writes columns to a .csv or .parquet file."""
+def write_table(
+    columns: Mapping[str, Any], place: Path, date_format: str | None = None, zone: str | None = None
+) -> None:
+    """Writes columns to a .csv or .parquet file; dates of a `zone` as its times."""
     if place.suffix.lower() == ".csv":
-        content = csv_text(columns, date_format).encode()
+        content = csv_text(columns, date_format, zone).encode()
         write_whole(place, lambda part: part.write_bytes(content), len(content))
         return
     arrow = _pyarrow()
     from pyarrow import parquet  # the extra, and a slow start
 
-    ready = {
-        name: values.astype("datetime64[us]") if getattr(values, "dtype", np.dtype(int)).kind == "M" else values
-        for name, values in columns.items()
-    }
-    table = arrow.table(ready)
+    times = arrow.timestamp("us", tz=None if zone is None else zone_in("pyarrow", zone))
+    table = arrow.table(
+        {
+            name: arrow.array(in_utc(values, zone).astype("datetime64[us]").astype(np.int64)).cast(times)
+            if isinstance(values, np.ndarray) and values.dtype.kind == "M"
+            else values
+            for name, values in columns.items()
+        }
+    )
     write_whole(place, lambda part: parquet.write_table(table, part))
 
 

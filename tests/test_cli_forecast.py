@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import functools
+import http.server
 import io
 import json
+import sys
+import threading
 
 import numpy as np
 import pandas as pd
@@ -143,7 +147,12 @@ def test_a_fallback_is_said(timeglass, tmp_path):
         (("--out", "made.txt"), "--out made.txt: expected a name that ends in .csv or .parquet"),
         (("--out", "no/made.csv"), "--out no/made.csv: there is no folder no: make it first"),
         (("--plot", "made.gif"), "--plot made.gif: expected a name that ends in .png, .svg or .pdf"),
+        (("--out", ""), "--out .: expected a name that ends in"),
+        (("--plot", ""), "--plot : expected a name that ends in"),
         (("--save", "made.pkl"), "--save made.pkl: expected a name that ends in"),
+        (("--save", "made.json"), "--save made.json: expected a name that ends in .safetensors"),
+        (("--save", "no/made.safetensors"), "--save no/made.safetensors: there is no folder no"),
+        (("--save", ""), "--save: expected the name of a file, got ''"),
     ],
 )
 @pytest.mark.parametrize("command", ["forecast", "backtest"])
@@ -208,3 +217,72 @@ def test_backtests_that_cannot_be(timeglass, table, options, words):
 def test_forecasts_from_standard_input(timeglass, table, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((tmp_path / table).read_bytes())))
     assert len(rows_of(timeglass("forecast", "-", "--horizon", "3", *QUICK).stdout)) == 6
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """The address of a server on this machine that hands out the files in `tmp_path`."""
+    monkeypatch.setenv("no_proxy", "*")
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    handler = functools.partial(Files, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
+        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+        thread.join()
+
+
+def test_covariates_come_from_private_addresses_where_that_is_allowed(timeglass, server, tmp_path):
+    rng = np.random.default_rng(0)
+    price = rng.integers(1, 4, 63)
+    rows = [f"{1900 + i},{100 - 5 * p + i % 2},{p},red\n" for i, p in enumerate(price)]
+    (tmp_path / "sales.csv").write_text("ds,y,price,colour\n" + "".join(rows[:60]))
+    (tmp_path / "coming.csv").write_text("ds,price\n" + "".join(f"{1960 + i},{price[60 + i]}\n" for i in range(3)))
+    told = ("--future-columns", "price", "--static-columns", "colour", "--horizon", "3", *QUICK[2:])
+    here = timeglass("forecast", "sales.csv", "--future", "coming.csv", *told)
+    there = timeglass(
+        "forecast", f"{server}/sales.csv", "--future", f"{server}/coming.csv", *told, "--allow-private-address"
+    )
+    assert (there.returncode, there.stdout) == (0, here.stdout)
+    assert len(rows_of(here.stdout)) == 3
+    backtested = timeglass("backtest", f"{server}/sales.csv", *told, "--allow-private-address", "--no-statistical")
+    assert backtested.returncode == 0
+    words = "leads to 127.0.0.1, on this machine or a private network: use --allow-private-address if you mean that"
+    for data in (f"{server}/sales.csv", "sales.csv"):
+        refused = timeglass("forecast", data, "--future", f"{server}/coming.csv", *told, "--quiet")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert f"{server}/{'coming' if data == 'sales.csv' else 'sales'}.csv {words}" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--future-columns", "price"), "--future-columns price: the forecast needs them of the rows to come: give "
+         "--future FILE"),
+        (("--future", "coming.csv"), "--future coming.csv: name its columns, --future-columns NAME"),
+        (("--future", "-", "--future-columns", "price"), "--future: standard input can be read once only"),
+    ],
+)  # fmt: skip
+def test_future_covariates_are_asked_for_before_the_file_is_read(timeglass, options, words):
+    ran = timeglass("forecast", "no-such-file.csv", *options)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert words in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["forecast", "backtest", "tune"])
+def test_a_result_is_not_lost_in_closed_output(timeglass, table, command, monkeypatch):
+    """As in `timeglass forecast … >&-`: what Python makes of it is None."""
+    monkeypatch.setattr(sys, "__stdout__", None)
+    for more, remedy in (((), "give --out FILE"), (("--out", "made.csv", "--json"), "leave --json out")):
+        ran = timeglass(command, "no-such-file.csv", *more)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert ran.stderr == (
+            f"timeglass: standard output is closed, so that the result would be lost: open it, or {remedy}\n"
+        )
+    if command == "forecast":
+        assert timeglass("forecast", table, "--horizon", "3", "--out", "made.csv", *QUICK).returncode == 0

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from timeglass.cli.forecasting import forecaster_options, history_of, progress
-from timeglass.cli.reading import reading_options, say
+from timeglass.cli.common_options import CommonOptions, common_options
+from timeglass.cli.forecasting import check_future, forecaster_options, history_of, progress
+from timeglass.cli.reading import reading_options
 
 if TYPE_CHECKING:
     from timeglass.forecast.forecaster import Forecaster
     from timeglass.read.options import ReadOptions
 
-__all__ = ["check_plot", "forecast"]
+__all__ = ["forecast"]
 
 
 @click.command()
 @click.argument("data", metavar="DATA")
-@click.option("--future", metavar="FILE", help="Table of the covariates of the rows to forecast.")
-@click.option(
-    "--out", metavar="FILE", help="Write the forecast to a .csv or .parquet file in place of standard output."
-)
-@click.option("--plot", metavar="FILE", help="Draw history, forecast and intervals: .png, .svg or .pdf.")
+@click.option("--future", metavar="FILE", help="Table of the --future-columns for the rows to forecast, with dates.")
 @click.option("--save", metavar="FILE", help="Keep the fitted forecaster: .safetensors.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: forecast, record, verdict, audit.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--allow-private-address", is_flag=True, help="Let DATA lead to this machine or a private network.")
+@common_options(
+    out="Write the forecast to a .csv or .parquet file in place of standard output.",
+    plot="Draw history, forecast and intervals: .png, .svg or .pdf.",
+)
 @forecaster_options
 @reading_options
 def forecast(
     data: str,
     future: str | None,
-    out: str | None,
-    plot: str | None,
     save: str | None,
-    as_json: bool,
-    quiet: bool,
-    allow_private_address: bool,
+    common: CommonOptions,
     forecaster: Forecaster,
     reading: ReadOptions,
 ) -> None:
@@ -50,57 +42,28 @@ def forecast(
 
     Exit codes: 0 done; 1 training diverged; 2 bad input; 130 stopped.
     """
+    from timeglass.forecast.pictures import draw_forecast
     from timeglass.forecast.report import forecast_lines, forecast_values  # a slow start
-    from timeglass.forecast.writing import check_table_place, csv_text, write_table
+    from timeglass.forecast.saving import check_forecaster_place
+    from timeglass.forecast.writing import csv_text
 
     forecaster.check()
-    place = check_table_place("--out", out) if out else None
-    if plot:
-        check_plot(plot)
-    if save:
-        from timeglass.model.saving import check_place
-
-        check_place("--save", save)
-    history, beside = history_of(data, reading, forecaster.covariates, private=allow_private_address, quiet=quiet)
-    with progress("training", quiet=quiet) as on_progress:
+    check_future(forecaster.covariates, future)
+    if save is not None:
+        check_forecaster_place("--save", save)
+    history, beside = history_of(data, reading, forecaster.covariates, common)
+    with progress("training", quiet=common.quiet) as on_progress:
         forecaster.fit_history(history, beside=beside, on_progress=on_progress)
-    made = forecaster.forecast(future=future)
-    if not quiet:
-        for line in forecast_lines(forecaster, made):
-            say(line)
-    columns = made.columns()
-    if place is not None:
-        write_table(columns, place, history.panel.date_format, made.zone)
-        _tell(f"written to {place}", quiet)
-    if plot:
-        from timeglass.forecast.pictures import draw_forecast
-
-        draw_forecast(forecaster, made, plot)
-        _tell(f"drawn in {plot}", quiet)
-    if save:
+    made = forecaster.forecast(future=future, private=common.private)
+    for line in forecast_lines(forecaster, made):
+        common.say(line)
+    columns, panel = made.columns(), history.panel
+    common.write(columns, panel)
+    common.draw(lambda place: draw_forecast(forecaster, made, place))
+    if save is not None:
         forecaster.save(save)
-        _tell(f"saved in {save}", quiet)
-    if as_json:
-        click.echo(json.dumps(forecast_values(forecaster, made), ensure_ascii=False, allow_nan=False, indent=2))
-    elif place is None:
-        click.echo(csv_text(columns, history.panel.date_format, made.zone), nl=False)
-
-
-def _tell(message: str, quiet: bool) -> None:
-    if not quiet:
-        say(message)
-
-
-def check_plot(path: str) -> None:
-    """Refuses, before any work, a picture that could not be drawn there."""
-    from timeglass.errors import OptionError
-    from timeglass.files import check_folder
-    from timeglass.show.picture import require_matplotlib
-
-    place: Any = Path(path)
-    if place.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise OptionError(f"--plot {path}: expected a name that ends in .png, .svg or .pdf")
-    if not place.parent.is_dir():
-        raise OptionError(f"--plot {path}: there is no folder {place.parent}: make it first")
-    check_folder("--plot", place.parent)
-    require_matplotlib()
+        common.say(f"saved in {save}")
+    if common.as_json:
+        common.print_json(forecast_values(forecaster, made))
+    elif common.out is None:
+        click.echo(csv_text(columns, panel.date_format, panel.zone), nl=False)

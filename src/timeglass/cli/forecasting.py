@@ -1,4 +1,4 @@
-"""What the commands that forecast have in common: options of the forecaster, progress, and what is said of a result."""
+"""What the commands that forecast have in common: options of the forecaster, its series, and progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from timeglass.cli.reading import say, say_reading
+from timeglass.cli.common_options import CommonOptions
+from timeglass.cli.reading import say_reading
 from timeglass.cli.series_path import dataset_options, series_path
 from timeglass.errors import OptionError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from timeglass.forecast.settings import Covariates
     from timeglass.read.options import ReadOptions
 
-__all__ = ["forecaster_options", "history_of", "percentages", "progress"]
+__all__ = ["check_future", "forecaster_options", "history_of", "percentages", "progress"]
 
 _NETWORKS = ("cell", "hidden_units", "time_steps", "networks", "epochs", "learning_rate", "strategy")
 _COVARIATES = ("future_columns", "past_columns", "static_columns", "calendar")
@@ -105,8 +106,22 @@ _OPTIONS: list[Callable[..., Any]] = [
 ]
 
 
+def check_future(covariates: Covariates | None, future: str | None) -> None:
+    """Refuses, before anything is read, a table of future covariates without their names, and names without it."""
+    names = covariates.future if covariates else ()
+    if names and future is None:
+        raise OptionError(
+            f"--future-columns {','.join(names)}: the forecast needs them of the rows to come: give --future FILE, a "
+            "table with dates and these columns, or --past-columns if they are known up to now only"
+        )
+    if future is not None and not names:
+        raise OptionError(f"--future {future}: name its columns, --future-columns NAME,…, or leave it out")
+    if future == "-":
+        raise OptionError("--future: standard input can be read once only: give the table in a file")
+
+
 def history_of(
-    source: str, reading: ReadOptions, covariates: Covariates | None, *, private: bool, quiet: bool
+    source: str, reading: ReadOptions, covariates: Covariates | None, common: CommonOptions
 ) -> tuple[History, Beside | None]:
     """The series of a file, an address or a bundled name, and what stands beside them; says how they were read."""
     from timeglass.forecast.covariates import read_beside, value_options  # a slow start
@@ -117,11 +132,13 @@ def history_of(
         raise OptionError("standard input can be read once only: give covariates in a file")
     path = series_path(source)
     told = value_options(path, dataset_options(source, reading, value=None), covariates)
-    panel = read_panel(path, told, private=private, tell=None if quiet else say)
-    if not quiet:
+    panel = read_panel(path, told, private=common.private, tell=common.say)
+    if not common.quiet:
         say_reading(panel.origin)
     history = History(panel)
-    return history, read_beside(path, history, covariates, told) if covariates else None
+    if not covariates:
+        return history, None
+    return history, read_beside(path, history, covariates, told, private=common.private)
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from timeglass.cli.common_options import CommonOptions, common_options
 from timeglass.cli.forecasting import forecaster_options, history_of, progress
-from timeglass.cli.reading import reading_options, say
+from timeglass.cli.reading import reading_options
 from timeglass.words import printable
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ _SHOWN = 10
               help="Spread over the space, many side by side; or led by Optuna from trial to trial.")  # fmt: skip
 @click.option("--storage", metavar="URL", help="Where Optuna keeps its trials, such as sqlite:///tuning.db.")
 @click.option("--study", metavar="NAME", help="Optuna's study, to go on with or to share.")
-@click.option("--out", metavar="FILE", help="Write the leaderboard to a .csv or .parquet file.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--quiet", is_flag=True, help="Say nothing but the result and errors.")
-@click.option("--allow-private-address", is_flag=True, help="Let DATA lead to this machine or a private network.")
+@common_options(out="Write the leaderboard to a .csv or .parquet file.")
 @forecaster_options
 @reading_options
 def tune(
@@ -40,10 +37,7 @@ def tune(
     searcher: str,
     storage: str | None,
     study: str | None,
-    out: str | None,
-    as_json: bool,
-    quiet: bool,
-    allow_private_address: bool,
+    common: CommonOptions,
     forecaster: Forecaster,
     reading: ReadOptions,
 ) -> None:
@@ -56,31 +50,23 @@ def tune(
     """
     from timeglass.forecast.tuning import Search  # a slow start
     from timeglass.forecast.tuning import tune as search_settings
-    from timeglass.forecast.writing import check_table_place, write_table
 
     forecaster.check()
     Search(None, trials, searcher, storage, study)  # type: ignore[arg-type]  # refused before anything is read
-    place = check_table_place("--out", out) if out else None
-    history, _ = history_of(data, reading, forecaster.covariates, private=allow_private_address, quiet=quiet)
-    with progress("tuning", quiet=quiet) as on_progress:
+    history, _ = history_of(data, reading, forecaster.covariates, common)
+    with progress("tuning", quiet=common.quiet) as on_progress:
         found = search_settings(
             forecaster, history, trials=trials, searcher=searcher, storage=storage, study=study,  # type: ignore[arg-type]
             on_progress=on_progress,
         )  # fmt: skip
-    if place is not None:
-        columns = found.leaderboard.columns()
-        write_table({name: [_written(v) for v in values] for name, values in columns.items()}, place)
-        if not quiet:
-            say(f"written to {place}")
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "sentence": found.sentence(), "keep_default": found.keep_default, "best": found.best,
-                    "default": found.default, "stopped": found.stopped, "leaderboard": found.leaderboard.columns(),
-                },
-                ensure_ascii=False, allow_nan=False, indent=2,
-            )
+    columns = found.leaderboard.columns()
+    common.write({name: [_written(v) for v in values] for name, values in columns.items()})
+    if common.as_json:
+        common.print_json(
+            {
+                "sentence": found.sentence(), "keep_default": found.keep_default, "best": found.best,
+                "default": found.default, "stopped": found.stopped, "leaderboard": columns,
+            }
         )  # fmt: skip
         return
     for line in [*_table(found.leaderboard), "", found.sentence(), *_options(found.settings)]:

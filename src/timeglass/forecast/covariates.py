@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from timeglass.errors import DataError, InputError
 from timeglass.forecast.calendar_features import calendar_features, check_calendar
 from timeglass.forecast.history import History, append, column_names, dates_after, usual_columns
 from timeglass.forecast.settings import Covariates
-from timeglass.forecast.static_features import static_features
+from timeglass.forecast.static_features import ReadTable, static_features
 from timeglass.forecast.windows import Channels
 from timeglass.read.options import ReadOptions
 from timeglass.read.reading import read_panel
@@ -119,9 +120,10 @@ class Beside:
     def appended(self, source: Any, options: ReadOptions, before: History, more: History) -> Beside:
         """With the covariates of rows that came since `before`: those of `more`, read from `source` likewise."""
         names = [*self.covariates.future, *self.covariates.past]
+        table = partial(read_panel, source)
         columns = [np.zeros((len(before.panel.values) + len(more.panel.values), 0))]
         for column, name in enumerate(names):
-            new = replace(more, panel=replace(more.panel, values=read_column(source, options, name, more)))
+            new = replace(more, panel=replace(more.panel, values=read_column(table, options, name, more)))
             old = replace(before, panel=replace(before.panel, values=self.columns[:, column]))
             columns.append(append(old, new).panel.values[:, None])
         return replace(self, columns=np.concatenate(columns, axis=1))
@@ -166,20 +168,25 @@ def value_options(source: Any, options: ReadOptions | None, covariates: Covariat
     return options if options.value is not None else replace(options, value="y")
 
 
-def read_beside(source: Any, history: History, covariates: Covariates, options: ReadOptions) -> Beside:
+def read_beside(
+    source: Any, history: History, covariates: Covariates, options: ReadOptions, *, private: bool = False
+) -> Beside:
     """The covariates beside the series of `history`, which were read from `source` with the same options.
+
+    `private` admits addresses of private networks.
 
     A `DataError` names the place of what cannot be read, a missing column, or the first date at which a column does not
     go with the values; an `InputError` says what else cannot be.
     """
     check_calendar(history.panel, covariates.calendar)
     names = [*covariates.future, *covariates.past]
-    columns = [read_column(source, options, name, history) for name in names]
+    read = partial(read_panel, source, private=private)
+    columns = [read_column(read, options, name, history) for name in names]
     scales = [_scale(column) for column in columns]
     for name, (center, _) in zip(names, scales, strict=True):
         if not np.isfinite(center):
             raise InputError(f"{history.panel.origin.name}: column {quoted(name)} has numbers too large to scale")
-    static, notes = static_features(source, history, covariates.static, options, read_column)
+    static, notes = static_features(read, history, covariates.static, options, read_column)
     constant = [name for name, (_, unit) in zip(names, scales, strict=True) if unit == 0]
     notes = [f"column {quoted(name)} is the same in all rows: it teaches nothing" for name in constant] + notes
     table = np.column_stack(columns) if columns else np.zeros((len(history.panel.values), 0))
@@ -208,18 +215,18 @@ def _scale(values: Array) -> tuple[float, float]:
     return (center, unit) if np.isfinite(unit) else (np.inf, unit)
 
 
-def read_column(source: Any, options: ReadOptions, name: str, history: History) -> Array:
+def read_column(table: ReadTable, options: ReadOptions, name: str, history: History) -> Array:
     """A column of numbers (rows,) beside the rows of the values; true and false are 1 and 0."""
-    panel = _read(source, replace(options, value=name, booleans=True), name)
+    panel = _read(table, replace(options, value=name, booleans=True), name)
     if panel.columns == history.panel.columns:
         raise InputError(f"covariates: column {quoted(name)} holds the values themselves: leave it out")
     _check_rows(panel, history.panel, name)
     return panel.values
 
 
-def _read(source: Any, options: ReadOptions, name: str) -> Panel:
+def _read(table: ReadTable, options: ReadOptions, name: str) -> Panel:
     try:
-        return read_panel(source, options)
+        return table(options)
     except DataError as error:
         # The option would be wrong here: the name stands among the covariates.
         raise DataError(

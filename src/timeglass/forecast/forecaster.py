@@ -162,12 +162,15 @@ class Forecaster:
         history = read_history(series, told)
         return history, read_beside(series, history, self.covariates, told) if self.covariates else None
 
-    def forecast(self, h: int | None = None, level: Any = None, *, future: Any = None) -> Forecast:
+    def forecast(
+        self, h: int | None = None, level: Any = None, *, future: Any = None, private: bool = False
+    ) -> Forecast:
         """The next `h` rows of every series as numbers; `predict` gives them as a frame.
 
         A horizon longer than the trained one is reached by reading the forecasts on as if they had come. `future` is
         a table of the covariates that are known ahead, with ids and dates, for these rows (of more, those up to the
-        trained horizon count); an `InputError` names the series and the date that is missing.
+        trained horizon count), at an address of a private network only where `private` admits that; an `InputError`
+        names the series and the date that is missing.
         """
         fitted, history = self._fitted()
         horizon = self.horizon_ if h is None else check_horizon("h", h)
@@ -179,7 +182,7 @@ class Forecaster:
             )
         beside = self._beside()
         ahead = -(-horizon // self.horizon_) * self.horizon_  # what the networks look ahead at
-        coming = read_future(future, history, beside, horizon, most=ahead)
+        coming = read_future(future, history, beside, (horizon, ahead), private=private)
         channels = None if beside is None else beside.channels(history, ahead, coming)
         found = forecast_ahead(fitted, history, horizon, levels, channels=channels)
         return found if self.fallback_ is None else fall_back(found, history, self.fallback_, self.season_)

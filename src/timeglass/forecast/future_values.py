@@ -22,9 +22,9 @@ _IDS = ("unique_id", "series_id", "item_id", "id", "series")
 
 
 def read_future(
-    source: Any, history: History, beside: Beside | None, horizon: int, *, most: int | None = None
+    source: Any, history: History, beside: Beside | None, rows: tuple[int, int], *, private: bool = False
 ) -> list[Array] | None:
-    """The future columns of the rows after each series, (at least `horizon`, at most `most`, F); None without any.
+    """The future columns of the rows after each series, (at least `rows[0]`, at most `rows[1]`, F); None without any.
 
     `source` is a table with the ids, the dates and the future columns. An `OptionError` where it is not wanted; an
     `InputError` names the series and the first date that is missing or overlaps.
@@ -34,7 +34,7 @@ def read_future(
         if names:
             raise InputError(
                 f"future: the forecast needs {', '.join(map(quoted, names))} of the rows to come: give "
-                f"future=, a table with ids, dates and these columns for the next {counted(horizon, 'row')} of each "
+                f"future=, a table with ids, dates and these columns for the next {counted(rows[0], 'row')} of each "
                 "series"
             )
         return None
@@ -44,14 +44,9 @@ def read_future(
             "anew, or leave future out"
         )
     options = _options(source, history, beside.options_for(source))
-    read = [(name, _read(source, replace(options, value=name), name)) for name in names]
+    read = [(name, _read(source, replace(options, value=name), name, private)) for name in names]
     return [
-        np.column_stack(
-            [
-                _ahead(panel, history, s, (beside.options.value, name), (horizon, most or horizon))
-                for name, panel in read
-            ]
-        )
+        np.column_stack([_ahead(panel, history, s, (beside.options.value, name), rows) for name, panel in read])
         for s in range(len(history.panel))
     ]
 
@@ -70,9 +65,9 @@ def _options(source: Any, history: History, options: ReadOptions) -> ReadOptions
     )
 
 
-def _read(source: Any, options: ReadOptions, name: str) -> Panel:
+def _read(source: Any, options: ReadOptions, name: str, private: bool) -> Panel:
     try:
-        return read_panel(source, options)
+        return read_panel(source, options, private=private)
     except DataError as error:
         raise DataError(f"future: {error}".replace(f"{quoted(name)} for --value", f"{quoted(name)}")) from None
 

@@ -42,12 +42,13 @@ from timeglass.forecast.saved_groups import (
 )
 from timeglass.forecast.saved_panel import cut, history_arrays, history_header, history_of, history_shapes
 from timeglass.forecast.settings import Covariates, Networks, Task, check_horizon
+from timeglass.model.saving import check_place
 from timeglass.model.strict_json import check_keys
 from timeglass.model.tensor_file import pack, unpack
 from timeglass.types import Array
 from timeglass.words import quoted
 
-__all__ = ["forecaster_bytes", "forecaster_from_bytes", "load_forecaster", "save_forecaster"]
+__all__ = ["check_forecaster_place", "forecaster_bytes", "forecaster_from_bytes", "load_forecaster", "save_forecaster"]
 
 _KIND = ("timeglass forecaster", 1)
 _ENDING = ".safetensors"
@@ -88,6 +89,11 @@ def load_forecaster(path: str | os.PathLike[str]) -> Forecaster:
             return _read(file, size)
         except DataError as error:
             raise DataError(f"{place}: {error}") from None
+
+
+def check_forecaster_place(option: str, path: str | os.PathLike[str]) -> None:
+    """Refuses, before any work, a path at which no forecaster could be written; the message begins with `option`."""
+    check_place(option, _place(option, path))
 
 
 def forecaster_from_bytes(content: bytes) -> Forecaster:

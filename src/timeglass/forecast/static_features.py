@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 from timeglass.errors import DataError, InputError
 from timeglass.forecast.history import History
 from timeglass.read.options import ReadOptions
-from timeglass.read.reading import read_panel
+from timeglass.series.panel import Panel
 from timeglass.types import Array
 from timeglass.words import quoted
 
-__all__ = ["static_features"]
+__all__ = ["ReadTable", "static_features"]
 
 _MOST_WORDS = 32  # in a column: each is a channel of its own
 
-Reader = Callable[[Any, ReadOptions, str, History], Array]
+ReadTable = Callable[[ReadOptions], Panel]  # a table, read as the options say
+Reader = Callable[[ReadTable, ReadOptions, str, History], Array]
 
 
 def static_features(
-    source: Any, history: History, names: Sequence[str], options: ReadOptions, read: Reader
+    table: ReadTable, history: History, names: Sequence[str], options: ReadOptions, read: Reader
 ) -> tuple[Array, list[str]]:
     """What static columns say of S series, (S, D), and notes.
 
@@ -33,21 +34,21 @@ def static_features(
     """
     parts, notes = [np.zeros((len(history.panel), 0))], []
     for name in names:
-        part = _features(source, history, name, options, read)
+        part = _features(table, history, name, options, read)
         if not part.any():
             notes.append(f"column {quoted(name)} is the same in all series: it teaches nothing")
         parts.append(part)
     return np.concatenate(parts, axis=1), notes
 
 
-def _features(source: Any, history: History, name: str, options: ReadOptions, read: Reader) -> Array:
+def _features(table: ReadTable, history: History, name: str, options: ReadOptions, read: Reader) -> Array:
     try:
-        column = read(source, options, name, history)
+        column = read(table, options, name, history)
     except DataError as error:
         if f"no column {quoted(name)}" in str(error):
             raise
         try:
-            words, codes = _words(source, history, name, options)
+            words, codes = _words(table, history, name, options)
         except DataError as other:
             raise (error if "tells no series apart" in str(other) else other) from None
         if any(map(_is_number, words)):
@@ -66,13 +67,15 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _words(source: Any, history: History, name: str, options: ReadOptions) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+def _words(
+    table: ReadTable, history: History, name: str, options: ReadOptions
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """The words of a column, and which of them stands in each row (rows,); -1 in rows that were filled in."""
     # The reader tells series apart by names: with this column as those, each row is of the series of its word.
     told = replace(
         options, id=name, time="none", date_format=None, frequency=None, resample=None, duplicates=None, missing="drop"
     )
-    panel = read_panel(source, told)
+    panel = table(told)
     lines = np.asarray(panel.lines, np.int64)
     order = np.argsort(lines)
     wanted = np.asarray(history.panel.lines, np.int64)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from check_files import strict_json
+
+from timeglass.forecast import Forecaster, Networks
 
 ROWS, FIRST = 72, 48
 MONTHS = [f"{2015 + i // 12}-{i % 12 + 1:02d}" for i in range(ROWS)]
@@ -177,3 +180,62 @@ def test_hostile_names_move_no_cursor(timeglass, tmp_path):
         assert done.returncode == 0
         assert all(line.isprintable() for line in done.stdout.splitlines())
     assert json.loads(done.stdout)["audits"][0]["forecast"] == "\\x1b[31m"
+
+
+# ---- a saved forecaster
+
+
+def saved(path: Path, hidden_units: int = 2) -> Forecaster:
+    quick = Networks(hidden_units=hidden_units, count=2, epochs=1, time_steps=4)
+    made = Forecaster(2, 12, networks=quick).fit(VALUES)
+    made.save(path / "made.safetensors")
+    return made
+
+
+def test_a_saved_forecasters_audit_is_that_of_its_fit(timeglass, tmp_path):
+    made = saved(tmp_path, 16)
+    found = {each.name: each.sentence for each in made.audit_ if each.found}
+    assert "few_windows" in found
+    done = timeglass("audit", "made.safetensors")
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [
+        "made.safetensors: a forecaster of 1 series, 72 rows, fitted for 2 rows ahead", "", f"Found ({len(found)})",
+    ]  # fmt: skip
+    assert f"  few_windows: {found['few_windows']}" in lines
+    assert lines[-1] == f"{len(found)} of {len(made.audit_)} checks found something."
+    shown = timeglass("audit", "made.safetensors", "--json")
+    assert shown.returncode == 1
+    report = strict_json(shown.stdout)
+    assert (report["found"], report["audits"][0]["rows"]) == (len(found), ROWS)
+    assert [(each["check"], each["numbers"]) for each in report["audits"][0]["checks"]] == [
+        (each.name, dict(each.numbers)) for each in made.audit_
+    ]
+
+
+def test_a_saved_forecaster_in_order_ends_with_0(timeglass, tmp_path):
+    made = saved(tmp_path)
+    made.audit_ = tuple(replace(each, found=False) for each in made.audit_)
+    made.save(tmp_path / "made.safetensors")
+    done = timeglass("audit", "made.safetensors")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"In order ({len(made.audit_)})" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["made.safetensors", "--split", "3"], "--split: a saved forecaster is audited with the rows it was fitted on"),
+        (["made.safetensors", "--no-header"], "--header: a saved forecaster is audited with the rows it was fitted on"),
+        (["made.safetensors", "--horizon", "1"], "--horizon: a saved forecaster is audited"),
+        (["mad.safetensors"], "no file mad.safetensors; that folder has made.safetensors"),
+        (["http://127.0.0.1:9/made.safetensors"], "a saved forecaster is read from a file: fetch it first"),
+        (["table.safetensors"], "table.safetensors: it is no model file"),
+    ],
+)
+def test_what_is_no_saved_forecaster(arguments, words, timeglass, tmp_path):
+    saved(tmp_path)
+    (tmp_path / "table.safetensors").write_text("month,y\n2015-01,3\n")
+    done = timeglass("audit", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr

@@ -60,7 +60,7 @@ def test_other_versions_and_other_kinds(tmp_path):
     )
     model = Sequential([Input((1, 1)), Dense(1)], seed=0)
     assert refusal(model_bytes(model, ".safetensors")) == (
-        "it holds a 'timeglass model', not a 'timeglass forecaster': open it with load_model"
+        "it holds a 'timeglass model', not a 'timeglass forecaster': open it with load_model, or timeglass trace"
     )
     path = tmp_path / "f.safetensors"
     save_forecaster(SMALL, path)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from timeglass.cli.reading import reading_options, say, say_reading
 from timeglass.cli.series_path import dataset_options, series_path
 from timeglass.errors import OptionError
-from timeglass.words import printable
+from timeglass.words import counted, printable, quoted
 
 if TYPE_CHECKING:
     from timeglass.evaluate.audit_report import AuditReport
@@ -46,7 +48,8 @@ def audit(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
     FILE is a table of what came, y (or --value), and of forecasts beside it, one column each: CSV, TSV, Parquet or
     Arrow, an address, or - for standard input. Its first test row is the one that --split or --part says, or the first
     row where there is --train; else the first that has a forecast. A check without what it needs is listed as not
-    made.
+    made. FILE may also be a forecaster that `timeglass forecast --save` wrote, a .safetensors file: the audit is that
+    of its fit, and --json the only option.
 
     Exit codes: 0 nothing found; 1 something was found; 2 bad input; 130 stopped.
     """
@@ -54,6 +57,8 @@ def audit(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
     from timeglass.evaluate.audit_report import audit as audit_forecasts
     from timeglass.evaluate.evidence import Evidence
 
+    if Path(file).suffix.lower() == ".safetensors":
+        _audit_forecaster(file, as_json=as_json)
     scaler = _scaler(given)
     told = ("horizon", "activation", "weights", "windows", "time_steps", "reported_error")
     evidence = _evidence(Evidence, {name: given[name] for name in told})
@@ -76,18 +81,50 @@ def audit(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
     raise SystemExit(max(report.exit_code for report in reports.values()))
 
 
+def _audit_forecaster(file: str, *, as_json: bool) -> NoReturn:
+    """What the fit of a saved forecaster found in itself."""
+    from timeglass.evaluate.audit_report import AuditReport
+    from timeglass.forecast.saving import load_forecaster  # a slow start
+    from timeglass.read.source import is_address
+
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name not in ("file", "as_json"):
+            raise OptionError(
+                f"{option.opts[0]}: a saved forecaster is audited with the rows it was fitted on: leave it out"
+            )
+    if is_address(file):
+        raise OptionError(f"{quoted(file)}: a saved forecaster is read from a file: fetch it first")
+    forecaster = load_forecaster(file)
+    panel = forecaster.history_.panel
+    numbers = {"series": len(panel), "rows": len(panel.values), "horizon": forecaster.horizon_}
+    report = AuditReport(forecaster.audit_, len(panel.values), 0, 0)
+    if as_json:
+        checks = {name: report.json()[name] for name in ("found", "not_checked", "checks")}
+        _print_json(file, len(report.found), [{"forecast": "", **numbers, **checks}])
+    else:
+        rows, ahead = counted(len(panel.values), "row"), counted(forecaster.horizon_, "row")
+        click.echo(printable(f"{file}: a forecaster of {len(panel):,} series, {rows}, fitted for {ahead} ahead"))
+        for line in report.lines()[1:]:
+            click.echo(printable(line))
+    raise SystemExit(report.exit_code)
+
+
 def _print(file: str, reports: dict[str, AuditReport], *, as_json: bool) -> None:
     if as_json:
-        found = {
-            "source": printable(file), "found": sum(len(report.found) for report in reports.values()),
-            "audits": [{"forecast": printable(name), **report.json()} for name, report in reports.items()],
-        }  # fmt: skip
-        click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False, indent=2))
+        audits = [{"forecast": printable(name), **report.json()} for name, report in reports.items()]
+        _print_json(file, sum(len(report.found) for report in reports.values()), audits)
         return
     for place, (name, report) in enumerate(reports.items()):
         first, *rest = report.lines()
         for line in [*[""] * (place > 0), f"{file}{f', {name}' if name else ''}: {first}", *rest]:
             click.echo(printable(line))
+
+
+def _print_json(file: str, found: int, audits: list[dict[str, Any]]) -> None:
+    values = {"source": printable(file), "found": found, "audits": audits}
+    click.echo(json.dumps(values, ensure_ascii=False, allow_nan=False, indent=2))
 
 
 def _evidence(make: Any, told: dict[str, Any]) -> Any:

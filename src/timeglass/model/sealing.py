@@ -21,8 +21,8 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 _ADVICE = {
     "timeglass checkpoint": ": give its path to Checkpoint, in the fit that wrote it",
-    "timeglass forecaster": ": open it with Forecaster.load",
-    "timeglass model": ": open it with load_model",
+    "timeglass forecaster": ": open it with Forecaster.load, or timeglass audit",
+    "timeglass model": ": open it with load_model, or timeglass trace",
 }
 
 # The format's name and version.

@@ -242,7 +242,7 @@ def _check_rows(panel: Panel, values: Panel, name: str) -> None:
         return
     raise DataError(
         f"{values.origin.name}: column {quoted(name)} does not go with the values: {_difference(panel, values)}: give "
-        "both in each row, or fill them in (ReadOptions(missing='linear'))"
+        "both in each row, or fill them in (ReadOptions(missing='linear'), --missing linear)"
     )
 
 

@@ -177,8 +177,9 @@ class Forecaster:
         levels = check_levels("level", self.level if level is None else level)
         if horizon * len(history.panel) * (2 + 2 * len(levels) + len(fitted.groups) * 21) > _MOST_NUMBERS:
             raise OptionError(
-                f"h {horizon:,} of {len(history.panel):,} series would take about "
-                f"{horizon * len(history.panel) * 200 / 2**30:,.0f} GiB: ask for fewer steps, or series by series"
+                f"{horizon:,} steps of {len(history.panel):,} series would take about "
+                f"{horizon * len(history.panel) * 200 / 2**30:,.0f} GiB: ask for fewer steps "
+                "(h=…, --horizon), or series by series"
             )
         beside = self._beside()
         ahead = -(-horizon // self.horizon_) * self.horizon_  # what the networks look ahead at

@@ -34,14 +34,14 @@ def read_future(
         if names:
             raise InputError(
                 f"future: the forecast needs {', '.join(map(quoted, names))} of the rows to come: give "
-                f"future=, a table with ids, dates and these columns for the next {counted(rows[0], 'row')} of each "
-                "series"
+                f"a table with ids, dates and these columns for the next {counted(rows[0], 'row')} of each series "
+                "(predict(future=…), --future FILE)"
             )
         return None
     if beside is None or not names:
         raise OptionError(
-            "future: no covariate is told to be known ahead: name its columns, Covariates(future=('price',)), and fit "
-            "anew, or leave future out"
+            "future: no covariate is told to be known ahead: name its columns (Covariates(future=…), "
+            "--future-columns), and fit anew, or leave future out"
         )
     options = _options(source, history, beside.options_for(source))
     read = [(name, _read(source, replace(options, value=name), name, private)) for name in names]

@@ -34,7 +34,7 @@ def _season(fitted: Fitted, history: History) -> Finding:
     with_season = sum(seasonality_test(series[s], period).seasonal for s in some)
     lacking = with_season <= _SEASONAL_SHARE * len(some)
     said = f"the 90 % test finds a season of {period} rows in {with_season:,} of {len(some):,} series"
-    remedy = ": say season=1 if there is none, or give more than three seasons of rows"
+    remedy = ": say season 1 (--season 1) if there is none, or give more than three seasons of rows"
     sentence = f"A season of {period} rows is claimed; {said}{remedy * lacking}."
     return Finding(
         "claimed_season", lacking, sentence, {"period": period, "series": len(some), "with_season": with_season}

@@ -140,5 +140,5 @@ def check_levels(name: str, levels: object) -> tuple[float, ...]:
         raise OptionError(f"{name}: expected percentages such as [80, 95], got {levels!r}")
     for level in given:
         if isinstance(level, bool) or not isinstance(level, Real) or not 1 <= float(level) <= 99.9:
-            raise OptionError(f"{name}: expected percentages from 1 to 99.9, such as [80, 95], got {level!r}")
+            raise OptionError(f"{name}: expected percentages from 1 to 99.9, such as 80 and 95, got {level!r}")
     return tuple(sorted({int(level) if float(level).is_integer() else float(level) for level in given}))

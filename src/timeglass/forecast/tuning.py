@@ -69,7 +69,9 @@ class Search:
             if given is not None and (not isinstance(given, str) or not given):
                 raise OptionError(f"{name}: expected a text, got {given!r}")
             if given is not None and self.searcher != "optuna":
-                raise OptionError(f"{name}: only the searcher 'optuna' keeps its trials: give searcher='optuna' too")
+                raise OptionError(
+                    f"{name}: only the searcher 'optuna' keeps its trials: give it too (searcher='optuna', --searcher)"
+                )
 
 
 @dataclass(frozen=True, eq=False)

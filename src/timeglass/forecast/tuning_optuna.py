@@ -88,7 +88,7 @@ def open_study(judged: Judged, task: Task, space: Space, storage: str | None, na
         elif found != mark:
             raise OptionError(
                 f"study {quoted(name)} holds trials of other data, other settings or another space, whose errors "
-                "cannot be compared: give another name with study="
+                "cannot be compared: give another name (study=…, --study NAME)"
             )
         made = len(study.get_trials(deepcopy=False))
         study.sampler = optuna.samplers.TPESampler(seed=(task.seed + made) % 2**32)
@@ -100,7 +100,8 @@ def _optuna() -> Any:
         import optuna
     except ImportError:
         raise EngineError(
-            "the searcher 'optuna' needs Optuna: pip install 'timeglass[tune]', or use searcher='lanes'"
+            "the searcher 'optuna' needs Optuna: pip install 'timeglass[tune]', or take another (searcher='lanes', "
+            "--searcher lanes)"
         ) from None
     return optuna
 

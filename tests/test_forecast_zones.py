@@ -114,6 +114,23 @@ def test_frames_of_each_library(zone, names):
         assert kinds[2][name].cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us")).to_pylist() == times.tolist()
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "America/Port-au-Prince", "+02:00", "UTC"])
+def test_predict_gives_the_type_of_times_that_was_fitted(zone, tmp_path):
+    times = pd.date_range("2024-03-09", periods=48, freq="h", tz="UTC").tz_convert(zone)  # clocks go on in America
+    frame = pd.DataFrame({"unique_id": "a", "ds": times, "y": 100.0 + np.arange(48) % 7})
+    frames = {"pandas": frame, "polars": pl.from_pandas(frame), "pyarrow": pa.Table.from_pandas(frame)}
+    for kind, given in frames.items():
+        fitted = Forecaster(2, 1, networks=Networks(hidden_units=2, count=2, epochs=1)).fit(given)
+        fitted.save(tmp_path / "saved.safetensors")
+        for made in (fitted.predict(), Forecaster.load(tmp_path / "saved.safetensors").predict()):
+            same = made["ds"].type == given["ds"].type if kind == "pyarrow" else made["ds"].dtype == given["ds"].dtype
+            assert same, (kind, zone)
+            found = made["ds"].to_pylist() if kind == "pyarrow" else list(made["ds"])
+            assert [time.isoformat() for time in found] == [
+                (times[-1] + pd.Timedelta(hours=hour)).isoformat() for hour in (1, 2)
+            ]
+
+
 def test_predict_from_a_table_with_offsets(tmp_path):
     (tmp_path / "hours.csv").write_text(hours(CASES["east"][0]))
     made = Forecaster(2, 1, networks=Networks(hidden_units=2, count=2, epochs=1)).fit(tmp_path / "hours.csv")

@@ -15,6 +15,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from dateutil.tz import tzoffset
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -318,3 +319,38 @@ def test_any_table_is_the_same_panel_from_all_of_them(table, tmp_path_factory):
             assert series.values.tobytes() == np.array([days[day] for day in sorted(days)]).tobytes()
             first = 2 if source is path else 1
             assert [table["y"][line - first] for line in series.lines.tolist()] == series.values.tolist()
+
+
+# Time zones
+
+ZONES = ["America/New_York", "America/Port-au-Prince", "Etc/GMT+5", "UTC+02:00", "UTC", "Europe/Berlin"]
+
+
+def in_zone(kind, zone):
+    """Four hours from midnight UTC on, in a frame of a library whose times have a zone."""
+    hours = np.arange("2024-01-01T00", "2024-01-01T04", dtype="datetime64[h]").astype("datetime64[us]")
+    own = zone.removeprefix("UTC") or zone
+    if kind == "polars":
+        times = pl.Series("ds", hours).dt.replace_time_zone("UTC").dt.convert_time_zone(own)
+        return pl.DataFrame([times, pl.Series("y", VALUES[:4])])
+    if kind == "pyarrow":
+        return pa.table({"ds": pa.array(hours).cast(pa.timestamp("us", own)), "y": VALUES[:4]})
+    times = pd.DatetimeIndex(hours).tz_localize("UTC").tz_convert(own)
+    return pd.Series(VALUES[:4], times, name="y") if kind == "index" else pd.DataFrame({"ds": times, "y": VALUES[:4]})
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("kind", ["pandas", "index", "polars", "pyarrow"])
+def test_zones_of_any_name(kind, zone):
+    series = read_series(in_zone(kind, zone))
+    assert series.zone in (zone, "Etc/GMT-2" if zone == "UTC+02:00" else zone)  # polars has names alone
+    assert series.dates.astype("datetime64[h]").astype(str).tolist() == [f"2024-01-01T0{hour}" for hour in range(4)]
+    assert series.values.tolist() == VALUES[:4]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "index"])
+def test_a_zone_without_a_name_is_refused(kind):
+    frame = in_zone("pandas", "UTC")
+    frame["ds"] = frame["ds"].dt.tz_convert(tzoffset(None, 7200))
+    with pytest.raises(DataError, match=r"column 'ds' has the time zone .tzoffset\(None, 7200\)., which has no name"):
+        read_series(frame if kind == "pandas" else frame.set_index("ds"))

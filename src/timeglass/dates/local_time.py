@@ -24,9 +24,7 @@ def local_times(dates: Dates, zone: str) -> Dates | None:
     seconds = dates.astype("datetime64[s]")
     parts, places = np.unique(seconds.astype(np.int64) // 900, return_inverse=True)
     info = _zone(zone)
-    if (
-        info is None or len(parts) == 0 or abs(parts[0]) > 60 * 10**6 or abs(parts[-1]) > 60 * 10**6
-    ):  # about 1,700 years
+    if info is None or len(parts) == 0 or max(abs(parts[0]), abs(parts[-1])) > _FARTHEST:
         return None
     start = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     offsets = [_offset((start + dt.timedelta(seconds=900 * part)).astimezone(info)) for part in parts.tolist()]

@@ -10,6 +10,7 @@ import numpy as np
 
 from timeglass.dates.calendar import Dates
 from timeglass.errors import InputError, OptionError
+from timeglass.read.cells import type_of
 from timeglass.read.options import ReadOptions
 from timeglass.read.reading import read_panel
 from timeglass.series.panel import Panel
@@ -102,7 +103,8 @@ def _time_type(source: Any, kind: str, time: str | int | None) -> Any:
         return None
     import narwhals as nw  # a slow start
 
-    return nw.from_native(source, allow_series=True).lazy().collect_schema()[time]
+    frame = nw.from_native(source)
+    return type_of(frame[time]) if isinstance(frame, nw.DataFrame) else frame.collect_schema()[time]
 
 
 def _panel_of(series: Series) -> Panel:

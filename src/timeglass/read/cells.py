@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from timeglass.dates.calendar import Dates
 from timeglass.types import Array
 
-__all__ = ["BOOLEANS", "Cells", "cells_of_array", "cells_of_arrow", "cells_of_series", "primitive", "words_of"]
+__all__ = [
+    "BOOLEANS",
+    "Cells",
+    "cells_of_array",
+    "cells_of_arrow",
+    "cells_of_series",
+    "primitive",
+    "type_of",
+    "words_of",
+]
 
 BOOLEANS = "true and false"
 _WHOLE = 2**53
@@ -210,11 +219,26 @@ def _arrow_words(name: str, array: Any, pa: Any) -> Cells:
 # ---- data frames
 
 
+def type_of(series: Any) -> Any:
+    """The type of a narwhals Series, also of times of pandas whose zone narwhals does not find in their type's name.
+
+    >>> import narwhals, pandas
+    >>> times = pandas.Series(pandas.to_datetime(["2024-01-01"])).dt.tz_localize("America/New_York")
+    >>> type_of(narwhals.from_native(times, series_only=True)).time_zone
+    'America/New_York'
+    """
+    import narwhals as nw
+
+    kind, own = series.dtype, getattr(series.to_native(), "dtype", None)
+    unit, zone = getattr(own, "unit", None), getattr(own, "tz", None)
+    return nw.Datetime(unit, str(zone)) if kind == nw.Unknown and unit and zone else kind  # names with _, + or two -
+
+
 def cells_of_series(series: Any) -> Cells:
     """From a narwhals Series (rows,), whatever is behind it."""
     import narwhals as nw
 
-    kind, name = series.dtype, str(series.name)
+    kind, name = type_of(series), str(series.name)
     if kind == nw.Boolean:
         return _booleans(name, series.cast(nw.Float64).to_numpy())
     if kind.is_integer():
@@ -232,9 +256,12 @@ def cells_of_series(series: Any) -> Cells:
         return Cells(name, np.asarray(series.cast(nw.Float64).to_numpy(), np.float64))
     if kind == nw.Date or kind == nw.Datetime:
         zone = getattr(kind, "time_zone", None)
+        unit = "D" if kind == nw.Date else str(kind.time_unit)
+        if series.dtype == nw.Unknown:
+            return Cells(name, times=series.to_native().to_numpy(f"datetime64[{unit}]"), zone=zone)  # pandas gives UTC
         if zone is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return Cells(name, times=np.asarray(series.to_numpy()).astype(f"datetime64[{_unit(series)}]"), zone=zone)
+        return Cells(name, times=np.asarray(series.to_numpy()).astype(f"datetime64[{unit}]"), zone=zone)
     if kind in (nw.String, nw.Categorical, nw.Enum):
         return words_of(name, [None if _is_nothing(text) else str(text) for text in series.to_list()])
     if kind == nw.Object:
@@ -243,12 +270,6 @@ def cells_of_series(series: Any) -> Cells:
         periods = sys.modules["pandas"].PeriodIndex(series.to_native())
         return Cells(name, times=periods.to_timestamp().to_numpy())
     return Cells(name, other=f"values of the type {kind}", count=len(series))
-
-
-def _unit(series: Any) -> str:
-    import narwhals as nw
-
-    return "D" if series.dtype == nw.Date else str(series.dtype.time_unit)
 
 
 def _is_nothing(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from timeglass.errors import DataError, InputError
-from timeglass.read.cells import Cells, cells_of_array, cells_of_series
+from timeglass.read.cells import Cells, cells_of_array, cells_of_series, type_of
 from timeglass.read.csv_form import runs_on
 from timeglass.read.faults import Faults
 from timeglass.read.layout import TIMES
@@ -135,7 +135,7 @@ def _frame_columns(source: Any, name: str) -> list[Cells]:
 
 
 def _has_times(frame: Any) -> bool:
-    return any(str(name).lower() in TIMES or kind.is_temporal() for name, kind in frame.schema.items())
+    return any(str(one.name).lower() in TIMES or type_of(one).is_temporal() for one in frame.iter_columns())
 
 
 def _collected(frame: Any, name: str) -> Any:

@@ -132,6 +132,11 @@ class _Reader:
             return self.dates.read(words, [lines[i] for i in first.tolist()], self.faults)[places]
         if cells.times is not None:
             zone = cells.zone
+            if zone is not None and "(" in zone:  # of dateutil or pytz: an object that no other library has
+                raise DataError(
+                    f"{self.source}: column {quoted(cells.name)} has the time zone {quoted(zone)}, which has no name "
+                    "to be kept by: give the times in one that has, .dt.tz_convert('UTC') or 'Europe/Berlin'"
+                )
             self.zone = f"UTC{zone}" if zone is not None and zone[:1] in "+-" else zone
             self.form = cells.form
             return self._known_times(cells, cells.times, lines)

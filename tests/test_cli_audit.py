@@ -182,6 +182,41 @@ def test_hostile_names_move_no_cursor(timeglass, tmp_path):
     assert json.loads(done.stdout)["audits"][0]["forecast"] == "\\x1b[31m"
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_what_is_missing_is_named_by_its_option(more, timeglass, tmp_path):
+    write(tmp_path, {"y": VALUES, "nn": GOOD})
+    done = timeglass("audit", "data.csv", "--split", "49", "--activation", "sigmoid", *more)
+    assert done.returncode == 0
+    for words in (
+        "what the scaler has learned (--scaler-min and --scaler-max, or --scaler-mean and --scaler-std)",
+        "the weights that are learned (--weights) and the training windows (--windows)",
+        "the number and length of the training windows (--windows, --time-steps)",
+        "the rows of the season that the forecasts count on (--period)",
+        "at least 3 seeds (a column for each, --seeds)",
+        "the function that learns from all rows (in Python: Evidence(learn=…))",
+    ):
+        assert words in done.stdout
+    scaled = timeglass("audit", "data.csv", "--split", "49", "--scaler-min", "0", "--scaler-max", "90", *more)
+    assert "come neither from the training rows nor from all rows; give a table in the units that it takes" in (
+        scaled.stdout
+    )
+    bare = timeglass("audit", "data.csv", "--split", "49", "--predictions", "", "--scaler-max", f"{VALUES.max()}",
+                     "--scaler-min", f"{VALUES[:FIRST].min()}", *more)  # fmt: skip
+    assert "is that of 2020-04, the training rows' is" in bare.stdout
+    assert "fit it on the training rows alone" in bare.stdout
+    assert "forecasts of the test rows (columns beside the values, --predictions)" in bare.stdout
+    for ran in (done, scaled, bare):
+        assert "y_train" not in ran.stdout
+        assert "y_test" not in ran.stdout
+
+
+def test_values_too_large_are_named_by_their_part(timeglass, tmp_path):
+    write(tmp_path, {"y": ["1e200", "2e200"] * (ROWS // 2), "nn": GOOD})
+    done = timeglass("audit", "data.csv", "--split", "49")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "data.csv: the training rows: values beyond 1e+150 have no squares in a double" in done.stderr
+
+
 # ---- a saved forecaster
 
 

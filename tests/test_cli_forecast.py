@@ -61,7 +61,7 @@ def test_what_is_said_goes_to_standard_error(timeglass, table):
     ran = timeglass("forecast", table, "--horizon", "3", *QUICK)
     said = ran.stderr
     assert "timeglass: intervals: promised 80 %, covered " in said
-    assert "timeglass: verdict: not shown to be better than" in said
+    assert "timeglass: verdict: too few held-back rows to tell: of " in said
     assert "timeglass: audit: " in said
     quiet = timeglass("forecast", table, "--horizon", "3", "--quiet", *QUICK)
     assert (quiet.stderr, quiet.stdout) == ("", ran.stdout)
@@ -133,7 +133,7 @@ def test_a_fallback_is_said(timeglass, tmp_path):
         (("--horizon", "1000000000"), "more than the 100,000 steps"),
         (("--level", "80,x"), "--level 80,x: expected percentages such as 80,95"),
         (("--level", "0"), "--level: expected percentages from 1 to 99.9"),
-        (("--season", "0"), "season: expected the rows in a season"),
+        (("--season", "0"), "timeglass: --season: expected the rows in a season"),
         (("--hidden-units", "0"), "--hidden-units: expected a whole number from 1 to 1,024, got 0"),
         (("--time-steps", "0"), "--time-steps: expected a whole number"),
         (("--epochs", "0"), "--epochs: expected a whole number"),
@@ -141,7 +141,7 @@ def test_a_fallback_is_said(timeglass, tmp_path):
         (("--learning-rate", "0"), "--learning-rate: expected a number above 0"),
         (("--learning-rate", "nan"), "--learning-rate: expected a number above 0"),
         (("--learning-rate", "1e9"), "--learning-rate: expected a number above 0"),
-        (("--seed", "-1"), "seed: expected a whole number from 0"),
+        (("--seed", "-1"), "timeglass: --seed: expected a whole number from 0"),
         (("--cell", "rnn"), "'rnn' is not one of"),
         (("--calendar", "moon"), "--calendar: expected some of month"),
         (("--out", "made.txt"), "--out made.txt: expected a name that ends in .csv or .parquet"),
@@ -257,6 +257,27 @@ def test_covariates_come_from_private_addresses_where_that_is_allowed(timeglass,
         refused = timeglass("forecast", data, "--future", f"{server}/coming.csv", *told, "--quiet")
         assert (refused.returncode, refused.stdout) == (2, "")
         assert f"{server}/{'coming' if data == 'sales.csv' else 'sales'}.csv {words}" in refused.stderr
+
+
+def test_errors_of_a_setting_begin_with_its_option(timeglass, table, tmp_path):
+    refused = timeglass("forecast", table, *QUICK, "--calendar", "hour", "--quiet")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("timeglass: --calendar: 'hour' says nothing of rows that come every month")
+    for options, words in {
+        ("--trials", "0"): "timeglass: --trials: expected a whole number from 1",
+        ("--storage", "sqlite:///a.db"): "timeglass: --storage: only the searcher 'optuna' keeps its trials: give it "
+        "too (searcher='optuna', --searcher)",
+    }.items():
+        assert timeglass("tune", "no-such-file.csv", *options).stderr.startswith(words)
+
+
+def test_the_calendar_goes_with_standard_input(timeglass, table, tmp_path, monkeypatch):
+    content = (tmp_path / table).read_bytes()
+    printed = timeglass("forecast", table, "--horizon", "3", "--calendar", "month", *QUICK).stdout
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert timeglass("forecast", "-", "--horizon", "3", "--calendar", "month", *QUICK).stdout == printed
+    refused = timeglass("forecast", "-", "--past-columns", "sold", *QUICK)
+    assert "standard input can be read once only: give covariates in a file" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def audit(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
     Exit codes: 0 nothing found; 1 something was found; 2 bad input; 130 stopped.
     """
     from timeglass.cli.audit_tables import AuditTables  # a slow start
+    from timeglass.cli.audit_words import errors_in_options, in_options
     from timeglass.evaluate.audit_report import audit as audit_forecasts
     from timeglass.evaluate.evidence import Evidence
 
@@ -71,13 +72,14 @@ def audit(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
     )  # fmt: skip
     for origin in tables.origins:
         say_reading(origin)
-    reports = {
-        name: audit_forecasts(
-            tables.train, tables.test, forecasts, scaler=scaler, period=given["period"], evidence=evidence
-        )
-        for name, forecasts in tables.forecasts(together=given["seeds"]).items()
-    }
-    _print(file, reports, as_json=as_json)
+    with errors_in_options(file):
+        reports = {
+            name: audit_forecasts(
+                tables.train, tables.test, forecasts, scaler=scaler, period=given["period"], evidence=evidence
+            )
+            for name, forecasts in tables.forecasts(together=given["seeds"]).items()
+        }
+    _print(file, {name: in_options(report) for name, report in reports.items()}, as_json=as_json)
     raise SystemExit(max(report.exit_code for report in reports.values()))
 
 

@@ -52,10 +52,9 @@ def backtest(
     from timeglass.forecast.report import backtest_lines, backtest_values  # a slow start
     from timeglass.prepare.checks import whole_number
 
-    forecaster.check()
-    whole_number("--origins", origins, at_least=1)
+    whole_number("origins", origins, at_least=1)
     if stride is not None:
-        whole_number("--stride", stride, at_least=1)
+        whole_number("stride", stride, at_least=1)
     history, beside = history_of(data, reading, forecaster.covariates, common)
     with progress("backtest", quiet=common.quiet) as on_progress:
         made = forecaster.backtest(

@@ -47,7 +47,6 @@ def forecast(
     from timeglass.forecast.saving import check_forecaster_place
     from timeglass.forecast.writing import csv_text
 
-    forecaster.check()
     check_future(forecaster.covariates, future)
     if save is not None:
         check_forecaster_place("--save", save)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["check_future", "forecaster_options", "history_of", "percentages", "progress"]
 
 _NETWORKS = ("cell", "hidden_units", "time_steps", "networks", "epochs", "learning_rate", "strategy")
+_OWN = ("horizon", "season", "level", "fallback", "log", "seed")
 _COVARIATES = ("future_columns", "past_columns", "static_columns", "calendar")
+
+# What errors call them: the parts of a forecaster, and what the commands hand to it.
+_SETTINGS = {*_OWN, *_NETWORKS, "count", "calendar", "trials", "searcher", "storage", "study", "origins", "stride"}
 
 
 def _names(text: str | None) -> tuple[str, ...]:
@@ -49,38 +54,40 @@ def forecaster_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:
         chosen = {name: given.pop(name) for name in (*_NETWORKS, *_COVARIATES)}
-        own = {name: given.pop(name) for name in ("horizon", "season", "level", "fallback", "log", "seed")}
-        command(forecaster=_forecaster(chosen, own), **given)
+        own = {name: given.pop(name) for name in _OWN}
+        with _options_named():
+            command(forecaster=_forecaster(chosen, own), **given)
 
     return functools.reduce(lambda inner, option: option(inner), reversed(_OPTIONS), wrapped)
 
 
 def _forecaster(chosen: dict[str, Any], own: dict[str, Any]) -> Forecaster:
     from timeglass.forecast.forecaster import Forecaster  # a slow start
-    from timeglass.forecast.settings import Covariates, Networks, check_horizon
+    from timeglass.forecast.settings import Covariates, Networks
 
-    if own["horizon"] is not None:
-        check_horizon("--horizon", own["horizon"])
     told = {name: chosen[name] for name in _NETWORKS if chosen[name] is not None}
     if "networks" in told:
         told["count"] = told.pop("networks")
-    with _options_named():
-        networks = Networks(**told) if told else None
-        columns = {name.removesuffix("_columns"): _names(chosen[name]) for name in _COVARIATES}
-        covariates = Covariates(**columns) if any(columns.values()) else None
+    networks = Networks(**told) if told else None
+    columns = {name.removesuffix("_columns"): _names(chosen[name]) for name in _COVARIATES}
+    covariates = Covariates(**columns) if any(columns.values()) else None
     own["level"] = percentages("--level", own["level"])
-    return Forecaster(own.pop("horizon"), own.pop("season"), networks=networks, covariates=covariates, **own)
+    made = Forecaster(own.pop("horizon"), own.pop("season"), networks=networks, covariates=covariates, **own)
+    made.check()
+    return made
 
 
 @contextmanager
 def _options_named() -> Iterator[None]:
-    """A setting's error begins with its option."""
+    """The error of a setting begins with its option."""
     try:
         yield
     except OptionError as error:
-        name, colon, rest = str(error).partition(":")
-        option = {"count": "networks", "future": "future-columns", "past": "past-columns", "static": "static-columns"}
-        raise OptionError(f"--{option.get(name, name.replace('_', '-'))}{colon}{rest}") from None
+        name = re.match("[a-z_]*(?=[: ])", text := str(error))
+        if name is None or name[0] not in _SETTINGS:
+            raise
+        option = name[0].replace("count", "networks").replace("_", "-")
+        raise OptionError(f"--{option}{text[name.end() :]}") from None
 
 
 _OPTIONS: list[Callable[..., Any]] = [
@@ -128,7 +135,7 @@ def history_of(
     from timeglass.forecast.history import History
     from timeglass.read.reading import read_panel
 
-    if covariates and source == "-":
+    if source == "-" and covariates and (covariates.future or covariates.past or covariates.static):
         raise OptionError("standard input can be read once only: give covariates in a file")
     path = series_path(source)
     told = value_options(path, dataset_options(source, reading, value=None), covariates)

@@ -51,7 +51,6 @@ def tune(
     from timeglass.forecast.tuning import Search  # a slow start
     from timeglass.forecast.tuning import tune as search_settings
 
-    forecaster.check()
     Search(None, trials, searcher, storage, study)  # type: ignore[arg-type]  # refused before anything is read
     history, _ = history_of(data, reading, forecaster.covariates, common)
     with progress("tuning", quiet=common.quiet) as on_progress:

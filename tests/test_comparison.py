@@ -46,40 +46,43 @@ def walks(rng: np.random.Generator, series: int, origins: int, steps: int) -> tu
         ({"change": -0.01, "low": -0.02, "high": -0.003}, "better than naive by 1.0 % (0.3 to 2.0)"),
         (
             {"change": 0.03, "low": 0.01, "high": 0.05, "outcome": "worse"},
-            "worse than naive by 3 % (1 to 5): use the naive forecast",
+            "worse than naive by 3 % (1 to 5)",
         ),
         (
             {"change": 0.5, "low": 0.01, "high": math.inf, "outcome": "worse"},
-            "worse than naive by 50 % (1 to over 999): use the naive forecast",
+            "worse than naive by 50 % (1 to over 999)",
         ),
         (
             {"change": math.inf, "low": math.inf, "high": math.inf, "error_theirs": 0.0, "outcome": "worse"},
-            "worse than naive, which is exact: use the naive forecast",
+            "worse than naive, which is exact",
         ),
         (
             {"change": -0.02, "low": -0.07, "high": 0.03, "outcome": "not shown"},
-            "not shown to be better than naive (2 % lower, -3 to 7): use the naive forecast",
+            "not shown to be better than naive (2 % lower, -3 to 7)",
         ),
         (
             {"change": 0.02, "low": -0.07, "high": 0.11, "outcome": "not shown"},
-            "not shown to be better than naive (2 % higher, -7 to 11): use the naive forecast",
+            "not shown to be better than naive (2 % higher, -7 to 11)",
         ),
         (
             {"change": 0.002, "low": -0.002, "high": 0.11, "outcome": "not shown"},
-            "not shown to be better than naive (0.2 % higher, -0.2 to 11.0): use the naive forecast",
+            "not shown to be better than naive (0.2 % higher, -0.2 to 11.0)",
         ),
         (
             {"change": -0.000001, "low": -0.05, "high": 0.000001, "outcome": "not shown"},
-            "not shown to be better than naive (0.000 % lower, 0.000 to 5.000): use the naive forecast",
+            "not shown to be better than naive (the same, 5.00 % lower to 0.00 % higher)",
         ),
         (
             {"low": -1.0, "high": math.inf, "outcome": "not shown", "units": 3},
-            "not shown to be better than naive (too few forecasts to tell: they make 3 blocks that stand apart, "
-            "5 are needed): use the naive forecast",
+            "not shown to be better than naive (too few forecasts to tell: 3 blocks stand apart, 5 are needed)",
+        ),
+        (
+            {"change": -1e-9, "low": -2e-9, "high": -5e-10, "outcome": "not shown"},
+            "not shown to be better than naive (the same within 0.05 %)",
         ),
         (
             {"change": 0.0, "error_ours": 0.0, "error_theirs": 0.0, "outcome": "not shown"},
-            "not shown to be better than naive (both are exact): use the naive forecast",
+            "not shown to be better than naive (both are exact)",
         ),
     ],
 )
@@ -224,8 +227,7 @@ def test_too_few_and_nothing() -> None:
     assert single.dm is None
     nothing = compare(Origins(np.ones((3, 1)), np.arange(3), np.zeros(3), 1), np.zeros((3, 1)), np.ones((3, 1)))
     assert nothing.sentence() == (
-        "not shown to be better than naive (nothing to compare: 3 forecasts with nothing observed or a scale of zero): "
-        "use the naive forecast"
+        "not shown to be better than naive (nothing to compare: 3 forecasts with nothing observed or a scale of zero)"
     )
     assert nothing.details().startswith("No forecast could be compared: 3 forecasts")
 
@@ -234,7 +236,7 @@ def test_exact_forecasts() -> None:
     origins = one_series(40)
     both = compare(origins, origins.actual, origins.actual)
     assert (both.change, both.low, both.high, both.outcome) == (0, 0, 0, "not shown")
-    assert both.sentence() == "not shown to be better than naive (both are exact): use the naive forecast"
+    assert both.sentence() == "not shown to be better than naive (both are exact)"
     theirs = compare(origins, origins.actual + 1, origins.actual)
     assert (theirs.change, theirs.outcome) == (math.inf, "worse")
     ours = compare(origins, origins.actual, origins.actual + 1)
@@ -243,6 +245,20 @@ def test_exact_forecasts() -> None:
     rare[3] += 1
     assert compare(origins, origins.actual + 1, rare).sentence().startswith("worse than naive by over 999 % (")
     assert "which is exact" in compare(origins, rare, origins.actual).sentence()
+
+
+def test_what_no_decision_hangs_on_is_the_same() -> None:
+    """However sure the difference is: within 0.05 % nothing is shown, beyond it is."""
+    origins = one_series(60)
+    theirs = origins.actual + 1.0
+    for share, outcome in ((1e-9, "not shown"), (4e-4, "not shown"), (6e-4, "better")):
+        found = compare(origins, origins.actual + (1 - share), theirs)
+        assert found.change == pytest.approx(-share, rel=1e-6)
+        assert (found.high < 0, found.outcome) == (True, outcome)
+        worse = compare(origins, origins.actual + (1 + share), theirs).outcome
+        assert worse == {"better": "worse"}.get(outcome, outcome)
+        same = "not shown to be better than naive (the same within 0.05 %)"
+        assert found.sentence() == (same if share < 5e-4 else "better than naive by 0.1 % (0.1 to 0.1)")
 
 
 def test_refusals() -> None:

@@ -1,4 +1,7 @@
-"""Is a forecast better than another over many origins, by how much, and how sure is that? In one plain sentence."""
+"""Is a forecast better than another over many origins, by how much, and how sure is that? In one plain sentence.
+
+What to do about it is said once for all baselines, in `timeglass.evaluate.recommendation`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ __all__ = ["Comparison", "Outcome", "compare", "verdict_table"]
 _LEVEL = 0.95
 _MEASURES = {"mae": "mean absolute error", "rmse": "root mean squared error"}
 _MOST_PERCENT = 999
-_MOST_DECIMALS = 3
+_MOST_DECIMALS = 2
+_SAME = 0.0005  # a share that no decision hangs on: errors that surely differ by less are the same
 
 Outcome = Literal["better", "worse", "not shown"]
 
@@ -32,7 +36,8 @@ class Comparison:
 
     `change` is the error of `ours` as a share of that of `theirs`, minus 1: below zero ours is better; infinite where
     only theirs is exact. `low` and `high` are its 95 % interval: -1 and infinity where too little was seen to have one.
-    The two errors are scaled. `units` counts what was drawn: whole series (`drawn` "series"), or blocks of origins.
+    Nothing is shown where all of it lies within 0.05 %. The two errors are scaled. `units` counts what was drawn: whole
+    series (`drawn` "series"), or blocks of origins.
     `dm` is None where there are no more units than origins that share rows.
     """
 
@@ -54,31 +59,40 @@ class Comparison:
 
     def sentence(self) -> str:
         """The verdict in words, such as `better than seasonal naive by 12 % (4 to 19)`."""
-        use = f": use the {self.theirs} forecast"
         change, low, high = (100 * value for value in (self.change, self.low, self.high))
         if self.outcome == "better":
             return f"better than {self.theirs} by {_percents(-change, -high, -low, '{} % ({} to {})')}"
         if self.outcome == "worse" and self.error_theirs == 0:
-            return f"worse than {self.theirs}, which is exact{use}"
+            return f"worse than {self.theirs}, which is exact"
         if self.outcome == "worse":
-            return f"worse than {self.theirs} by {_percents(change, low, high, '{} % ({} to {})')}{use}"
-        return f"not shown to be better than {self.theirs} ({self._doubt(change, low, high)}){use}"
+            return f"worse than {self.theirs} by {_percents(change, low, high, '{} % ({} to {})')}"
+        return f"not shown to be better than {self.theirs} ({self._doubt(change, low, high)})"
 
     def _doubt(self, change: float, low: float, high: float) -> str:
         if self.forecasts == 0:
             return f"nothing to compare: {_left_out(self.left_out)}"
-        if not self._enough:
-            blocks = "they make 1 block that stands" if self.units == 1 else f"they make {self.units} blocks that stand"
-            return f"too few forecasts to tell: {blocks} apart, {LEAST_BLOCKS} are needed"
+        if not self.enough:
+            return f"too few forecasts to tell: {self.too_few}"
         if self.error_theirs == 0:
             return "which is exact" if self.error_ours else "both are exact"
+        if max(-low, high) <= 100 * _SAME:
+            return f"the same within {100 * _SAME:g} %"
+        if abs(change) <= 100 * _SAME:
+            return _percents(change, -low, high, "the same, {1} % lower to {2} % higher")
         if change < 0:
             return _percents(-change, -high, -low, "{} % lower, {} to {}")
         return _percents(change, low, high, "{} % higher, {} to {}")
 
     @property
-    def _enough(self) -> bool:
+    def enough(self) -> bool:
+        """Whether enough stood apart to have an interval."""
         return self.drawn == "series" or self.units >= LEAST_BLOCKS
+
+    @property
+    def too_few(self) -> str:
+        """How many stand apart, and how many would be needed, in words."""
+        blocks = "1 block stands" if self.units == 1 else f"{self.units} blocks stand"
+        return f"{blocks} apart, {LEAST_BLOCKS} are needed"
 
     def details(self) -> str:
         """What was measured, on how much, and how the interval came about."""
@@ -90,7 +104,7 @@ class Comparison:
         ]
         if self.left_out:
             said.append(f"Not in it: {_left_out(self.left_out)}.")
-        if self._enough:
+        if self.enough:
             what = f"{self.units:,} series" if self.drawn == "series" else f"{self.units:,} blocks of origins"
             said.append(f"The 95% interval is a bootstrap of {what}.")
         if self.dm is not None:
@@ -128,7 +142,7 @@ def compare(
     >>> origins = Origins(came, np.zeros(60, int), np.ones(60), horizon=2)
     >>> found = compare(origins, 0.1 * came, 0.5 * came, names=("ours", "naive"))
     >>> found.sentence()
-    'worse than naive by 80 % (80 to 80): use the naive forecast'
+    'worse than naive by 80 % (80 to 80)'
     """
     return verdict_table(origins, ours, {names[1]: theirs}, name=names[0], measure=measure, seed=seed)[0]
 
@@ -180,7 +194,7 @@ def _comparison(
         change=float(_changes(errors[0], errors[i])[0]),
         low=low,
         high=high,
-        outcome="better" if high < 0 else "worse" if low > 0 else "not shown",
+        outcome=_outcome(low, high),
         dm=diebold_mariano(units.losses[0], units.losses[i], horizon=units.horizon) if enough else None,
         forecasts=units.forecasts,
         series=units.series,
@@ -188,6 +202,12 @@ def _comparison(
         drawn=units.drawn,
         units=units.count,
     )
+
+
+def _outcome(low: float, high: float) -> Outcome:
+    if max(-low, high) <= _SAME:
+        return "not shown"
+    return "better" if high < 0 else "worse" if low > 0 else "not shown"
 
 
 def _nothing(names: tuple[str, str], left_out: int, measure: Measure) -> Comparison:

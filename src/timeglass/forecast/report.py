@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from timeglass.evaluate.audit import Finding
 from timeglass.evaluate.comparison import Comparison
+from timeglass.evaluate.recommendation import recommend
 from timeglass.forecast.backtest import Backtest
 from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.outcome import Forecast
@@ -39,9 +41,9 @@ def forecast_lines(forecaster: Forecaster, made: Forecast) -> list[str]:
 
 
 def _verdict_lines(verdict: Sequence[Comparison]) -> list[str]:
-    if not verdict:
-        return ["not shown to be better than doing nothing: too few rows to hold any back"]
-    return [comparison.sentence() for comparison in verdict]
+    """The fact of each comparison, where there is one, and what follows from all together."""
+    facts = [each.sentence() for each in verdict if each.forecasts and each.enough]
+    return [*facts, recommend(verdict).sentence]
 
 
 def forecast_values(forecaster: Forecaster, made: Forecast) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def forecast_values(forecaster: Forecaster, made: Forecast) -> dict[str, Any]:
             for record in map(forecaster.coverage, made.low)
         ],
         "verdict": [comparison_values(each) for each in forecaster.verdict_],
+        "recommendation": _recommendation_values(forecaster.verdict_),
         "audit": [finding_values(each) for each in forecaster.audit_],
         "replaced": [{"series": r.series, "method": r.method, "why": r.why} for r in made.replaced],
         "members": {
@@ -68,18 +71,27 @@ def forecast_values(forecaster: Forecaster, made: Forecast) -> dict[str, Any]:
     }
 
 
+def _recommendation_values(verdict: Sequence[Comparison]) -> dict[str, Any]:
+    found = recommend(verdict)
+    return {"outcome": found.outcome, "use": found.use, "sentence": found.sentence}
+
+
 def comparison_values(each: Comparison) -> dict[str, Any]:
-    """One comparison in plain values."""
+    """One comparison in plain values; None for what too little was seen to have."""
+    error, theirs, change = (
+        (each.error_ours, each.error_theirs, each.change) if each.forecasts else (math.nan, math.nan, math.nan)
+    )
+    low, high = (each.low, each.high) if each.enough else (math.nan, math.nan)
     return {
         "against": each.theirs,
         "outcome": each.outcome,
         "sentence": each.sentence(),
         "details": each.details(),
-        "error": _number(each.error_ours),
-        "error_of_baseline": _number(each.error_theirs),
-        "change": _number(each.change),
-        "low": _number(each.low),
-        "high": _number(each.high),
+        "error": _number(error),
+        "error_of_baseline": _number(theirs),
+        "change": _number(change),
+        "low": _number(low),
+        "high": _number(high),
         "diebold_mariano": None
         if each.dm is None
         else {"statistic": _number(each.dm.statistic), "p_value": _number(each.dm.p_value)},
@@ -113,14 +125,24 @@ def _number(value: float) -> float | None:
 def backtest_lines(made: Backtest) -> list[str]:
     """The scaled error of everyone, and the verdict."""
     forecasts, series = len(made.which), len(np.unique(made.which))
-    head = (
-        f"{forecasts:,} forecasts of {made.point.shape[1]:,} rows, {series:,} series; mean absolute error in units of "
-        f"the seasonal naive one (season {made.period}):"
-    )
-    rows = [[name.replace("_", " "), f"{error:.4f}"] for name, error in made.errors().items()]
-    table = table_lines([["forecast", "error"], *rows])
+    head = f"{forecasts:,} forecasts of {made.point.shape[1]:,} rows, {series:,} series"
+    errors = made.errors()
+    if np.isfinite(list(errors.values())).all():
+        scaled = f"mean absolute error in units of the seasonal naive one (season {made.period})"
+        rows = [[name.replace("_", " "), f"{error:.4f}"] for name, error in errors.items()]
+        table = [f"{head}; {scaled}:", "", *table_lines([["forecast", "error"], *rows])]
+    else:
+        table = [f"{head}; {_unscaled(made)}"]
     record = [_coverage_line(made, level) for level in made.low]
-    return [head, "", *table, "", *record, *_verdict_lines(made.verdict())]
+    return [*table, "", *record, *_verdict_lines(made.verdict())]
+
+
+def _unscaled(made: Backtest) -> str:
+    """Why no error can be scaled, and what the errors are."""
+    known = np.isfinite(made.actual)
+    error = float(np.abs(made.point - made.actual)[known].mean()) if known.any() else 0.0
+    why = "before the first origin nothing changes that errors could be scaled by"
+    return f"{why}; the mean absolute error is {error:.4g}" + ("." if error else ": every forecast was exact.")
 
 
 def _coverage_line(made: Backtest, level: float) -> str:
@@ -147,4 +169,5 @@ def backtest_values(made: Backtest) -> dict[str, Any]:
             for level in made.low
         ],
         "verdict": [comparison_values(each) for each in made.verdict()],
+        "recommendation": _recommendation_values(made.verdict()),
     }

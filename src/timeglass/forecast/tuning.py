@@ -123,9 +123,7 @@ def _said(gain: Comparison) -> str:
     where = f"{_OTHERS} on rows that the search did not see"
     if gain.outcome == "better":
         return gain.sentence().replace(f"better than {_OTHERS} by", f"better than {where} by")
-    ending = f": use the {_OTHERS} forecast"
-    said = gain.sentence().removesuffix(ending).replace(f"than {_OTHERS}", f"than {where}")
-    return f"{said}: keep the default"
+    return f"{gain.sentence().replace(f'than {_OTHERS}', f'than {where}')}: keep the default"
 
 
 def tune(

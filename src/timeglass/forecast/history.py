@@ -14,7 +14,7 @@ from timeglass.read.cells import type_of
 from timeglass.read.options import ReadOptions
 from timeglass.read.reading import read_panel
 from timeglass.series.panel import Panel
-from timeglass.series.series import Series
+from timeglass.series.series import Series, as_text
 from timeglass.types import Array
 from timeglass.words import quoted
 
@@ -29,6 +29,8 @@ __all__ = [
     "usual_columns",
 ]
 
+_LARGEST = 1e250  # of a value: forecasts, their intervals and sums over many rows must be doubles, too
+_FARTHEST = 1e20  # medians of its series: networks see a series in its own unit, in single precision
 _LONG = {"id": "unique_id", "time": "ds", "value": "y"}  # what the columns of a long frame are usually called
 
 
@@ -56,7 +58,9 @@ class History:
 def read_history(source: Any, options: ReadOptions | None = None) -> History:
     """Reads `source`: a path, an address, a frame, an array, a `Series` or a `Panel`.
 
-    Of a frame that has the columns unique_id, ds and y these are taken, unless `options` says otherwise.
+    Of a frame that has the columns unique_id, ds and y these are taken, unless `options` says otherwise. An
+    `InputError` where there is no row, or a value so large that forecasts could not be finite; else what `read_panel`
+    raises.
     """
     if isinstance(source, History):
         return source
@@ -117,7 +121,29 @@ def _panel_of(series: Series) -> Panel:
 def _checked(panel: Panel) -> Panel:
     if not len(panel) or not len(panel.values):
         raise InputError(f"{panel.origin.name}: there is no row to forecast from")
+    _check_sizes(panel, panel.origin.name)
     return panel
+
+
+def _check_sizes(panel: Panel, name: str) -> None:
+    """Refuses a value of `name`, a file or a frame, that the forecasts of its series could not be finite with."""
+    size, starts = np.abs(panel.values), panel.offsets[:-1]
+    largest = np.maximum.reduceat(size, starts)  # (S,)
+    least = np.minimum.reduceat(np.where(size > 0, size, np.inf), starts)  # (S,), of those that are not zero
+    for s in np.flatnonzero((largest > _LARGEST) | (largest / _FARTHEST > least)).tolist():
+        own = size[panel.offsets[s] : panel.offsets[s + 1]]
+        wanted = f"at most {_LARGEST:g} in size: mend it, or divide the whole series"
+        if largest[s] <= _LARGEST:
+            middle = float(np.median(own[own > 0]))
+            if largest[s] / _FARTHEST <= middle:
+                continue
+            wanted = f"at most {_FARTHEST:g} times the median size, {middle:.3g}: mend it"
+        row = int(panel.offsets[s] + np.argmax(own))
+        column = panel.columns[s if len(panel.columns) > 1 else 0]
+        raise InputError(
+            f"{name}:{panel.lines[row]}:{column}: series {quoted(panel.ids[s])} holds "
+            f"{as_text(float(panel.values[row]))}, which no finite forecast can be made with: expected {wanted}"
+        )
 
 
 def dates_after(history: History, s: int, count: int) -> Dates:
@@ -163,15 +189,14 @@ def append(history: History, more: History) -> History:
             lines.append(np.asarray(new.lines[added], np.int64))
             dates.append(_following(history, s, new, added))
     lengths = [len(old.values[old.offsets[s] : old.offsets[s + 1]]) for s in range(len(old))]
-    grown = [n + (len(new[name]) if name in place else 0) for n, name in zip(lengths, old.ids, strict=True)]
-    return History(
-        replace(
-            old, values=np.concatenate(values), offsets=np.concatenate([[0], np.cumsum(grown)]).astype(np.int64),
-            dates=None if old.dates is None else np.concatenate([d for d in dates if d is not None]),
-            lines=np.concatenate(lines),
-        ),
-        history.kind, history.time_type,
+    counts = [n + (len(new[name]) if name in place else 0) for n, name in zip(lengths, old.ids, strict=True)]
+    grown = replace(
+        old, values=np.concatenate(values), offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        dates=None if old.dates is None else np.concatenate([d for d in dates if d is not None]),
+        lines=np.concatenate(lines),
     )  # fmt: skip
+    _check_sizes(grown, new.origin.name)
+    return History(grown, history.kind, history.time_type)
 
 
 def _following(history: History, s: int, new: Panel, added: slice) -> Any:

@@ -195,3 +195,9 @@ def test_help_names_every_option() -> None:
     assert [option for option in options.split() if option not in done.stdout] == []
     assert "Commands:" in run("--help", folder=Path.cwd()).stdout
     assert run("--version", folder=Path.cwd()).stdout.startswith("timeglass, version 0.1.0")
+
+
+def test_the_list_of_commands_is_cut_nowhere(timeglass) -> None:
+    listed = timeglass("--help").stdout.split("Commands:\n")[1].splitlines()
+    assert len(listed) == 11
+    assert [line for line in listed if line.endswith("...") or len(line) > 80] == []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["audit"]
 
 
-@click.command()
+@click.command(short_help="Look for what makes the test error of forecasts untrue.")
 @click.argument("file", metavar="FILE")
 @click.option("--train", metavar="FILE", help="Table of the training rows, which FILE follows directly.")
 @click.option("--split", metavar="DATE|ROW", help="First test row of FILE: its date, or its number from 1.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["backtest"]
 
 
-@click.command()
+@click.command(short_help="Forecast known rows from earlier ones, beside baselines.")
 @click.argument("data", metavar="DATA")
 @click.option("--origins", type=int, default=5, show_default=True, metavar="N", help="Origins to forecast from.")
 @click.option("--stride", type=int, metavar="N", help="Rows between origins. [default: a horizon]")
@@ -46,7 +46,7 @@ def backtest(
     Nothing is learned from rows after an origin. The result is the mean absolute scaled error of the forecast and of
     naive, seasonal naive, drift, mean, AR (and Theta, ETS), and a verdict for each.
 
-    Exit codes: 0 done; 2 bad input; 130 stopped.
+    Exit codes: 0 done; 1 training diverged; 2 bad input; 130 stopped.
     """
     from timeglass.forecast.pictures import draw_backtest
     from timeglass.forecast.report import backtest_lines, backtest_values  # a slow start

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
-@click.command()
+@click.command(short_help="Say what stops the reading of a table, and what looks odd.")
 @click.argument("file", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--allow-private-address", is_flag=True, help="Let FILE lead to this machine or a private network.")

@@ -22,14 +22,15 @@ _LABEL = 11  # columns before each entry
 _FEWEST_COLUMNS = 40
 
 
-@click.command()
-@click.argument("name", metavar="NAME", required=False)
+@click.command(short_help="List the series that come with Timeglass, or print one.")
+@click.argument("name", metavar="[NAME]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of all, or NAME with its dates and values.")
 def data(name: str | None, as_json: bool) -> None:
     """List the series that come with Timeglass, or print the CSV of the one called NAME.
 
-    `timeglass data nile > nile.csv` makes a file of it. --data of sunspots and trace, and DATA of prove, take the name
-    as well: `timeglass sunspots --data nile`. A file of that name in the current folder wins there.
+    `timeglass data nile > nile.csv` makes a file of it. DATA of forecast, backtest, tune and prove, and --data of
+    sunspots and trace, take the name as well: `timeglass forecast nile`. A file of that name in the current folder
+    wins there.
 
     Exit codes: 0 done; 2 there is no series of that name; 130 stopped.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["forecast"]
 
 
-@click.command()
+@click.command(short_help="Forecast the series of a table, with intervals and a verdict.")
 @click.argument("data", metavar="DATA")
 @click.option("--future", metavar="FILE", help="Table of the --future-columns for the rows to forecast, with dates.")
 @click.option("--save", metavar="FILE", help="Keep the fitted forecaster: .safetensors.")

@@ -92,15 +92,21 @@ def _options_named() -> Iterator[None]:
 
 _OPTIONS: list[Callable[..., Any]] = [
     click.option("--horizon", type=int, metavar="N", help="Rows to forecast. [default: by how often rows come]"),
-    click.option("--season", type=int, metavar="N", help="Rows in a season, 1 for none. [default: by how often]"),
-    click.option("--level", default="80,95", show_default=True, metavar="P,…", help="Intervals, in percent."),
+    click.option(
+        "--season", type=int, metavar="N", help="Rows in a season, 1 for none. [default: by how often rows come]"
+    ),
+    click.option("--level", default="80,95", show_default=True, metavar="P,…", help="Intervals to give, in percent."),
     click.option("--cell", type=click.Choice(["simple", "gru", "lstm"]), help="The recurrent cell. [default: gru]"),
     click.option("--hidden-units", type=int, metavar="N", help="Units of the cell. [default: 8, or 16 for much data]"),
     click.option("--time-steps", type=int, metavar="N", help="Rows in a window. [default: by season and horizon]"),
     click.option("--networks", type=int, metavar="N", help="Networks, half of each kind. [default: 16]"),
     click.option("--epochs", type=int, metavar="N", help="Passes over the windows, at most. [default: 32]"),
     click.option("--learning-rate", type=float, metavar="R", help="Adam's, at the start. [default: 0.003]"),
-    click.option("--strategy", type=click.Choice(["direct", "recursive"]), help="All steps at once, or one by one."),
+    click.option(
+        "--strategy",
+        type=click.Choice(["direct", "recursive"]),
+        help="All steps at once, or one by one. [default: direct]",
+    ),
     click.option("--fallback", is_flag=True, help="Forecast by a baseline where one did better on held-back rows."),
     click.option("--log/--no-log", default=None, help="Work with logarithms. [default: where all values suit]"),
     click.option("--future-columns", metavar="NAME,…", help="Covariates that are known of the rows to forecast."),
@@ -109,7 +115,9 @@ _OPTIONS: list[Callable[..., Any]] = [
     click.option(
         "--calendar", metavar="NAME,…", help="Of the dates: month, quarter, week, weekday, day, hour, minute."
     ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Seed of all starting weights and shuffles."),
+    click.option(
+        "--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of all starting weights and shuffles."
+    ),
 ]
 
 

@@ -21,7 +21,7 @@ __all__ = ["prove"]
 _BAR = "proving: {percentage:3.0f}% |{bar}| {remaining} left"
 
 
-@click.command()
+@click.command(short_help="Compute every forecast of a saved model again, and compare.")
 @click.argument("model", metavar="MODEL")
 @click.argument("data", metavar="[DATA]", required=False)
 @click.option("--by", "ways", metavar="WAYS", help="Some of lanes,numpy,keras,definition. "

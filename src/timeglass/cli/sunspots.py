@@ -47,7 +47,7 @@ def _draw(result: JobResult, folder: Path) -> list[Path]:
     return files
 
 
-@click.command()
+@click.command(short_help="Forecast the sunspots as the Keras tutorial does.")
 @click.option("--data", metavar="FILE_OR_URL", help="A table with the values in its second column, or the name of a "
               "series that `timeglass data` lists. [default: sunspots]")  # fmt: skip
 @click.option("--split", type=float, default=0.8, show_default=True, help="Share of the rows to train on.")

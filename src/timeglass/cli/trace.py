@@ -125,7 +125,7 @@ def _json(opened: Opened) -> dict[str, Any]:
     }
 
 
-@click.command()
+@click.command(short_help="Open one forecast of a saved model: states, equations, …")
 @click.argument("model", metavar="MODEL")
 @click.option("--input", "given", metavar="NUMBERS", help="The window, step after step: 1,2,3. In the series' units.")
 @click.option("--date", metavar="DATE", help="Open the forecast for this date of the series. [default: the next one]")

@@ -21,7 +21,7 @@ __all__ = ["tune"]
 _SHOWN = 10
 
 
-@click.command()
+@click.command(short_help="Search for better settings of the forecast.")
 @click.argument("data", metavar="DATA")
 @click.option("--trials", type=int, default=64, show_default=True, metavar="N", help="Settings to try.")
 @click.option("--searcher", type=click.Choice(["lanes", "optuna"]), default="lanes", show_default=True,
@@ -46,7 +46,7 @@ def tune(
     Each setting learns from the first rows and is judged by its forecasts of later ones; what the best gains is
     measured on the last rows, which the search did not see. The options that give it stand in the last line.
 
-    Exit codes: 0 done; 2 bad input; 130 stopped before the default and another setting were tried.
+    Exit codes: 0 done; 1 training diverged; 2 bad input; 130 stopped before the default and another setting were tried.
     """
     from timeglass.forecast.tuning import Search  # a slow start
     from timeglass.forecast.tuning import tune as search_settings
@@ -59,7 +59,7 @@ def tune(
             on_progress=on_progress,
         )  # fmt: skip
     columns = found.leaderboard.columns()
-    common.write({name: [_written(v) for v in values] for name, values in columns.items()})
+    common.write(columns)
     if common.as_json:
         common.print_json(
             {
@@ -68,14 +68,9 @@ def tune(
             }
         )  # fmt: skip
         return
-    for line in [*_table(found.leaderboard), "", found.sentence(), *_options(found.settings)]:
+    head = "mean absolute error over the rows to choose by, in units of the seasonal naive one:"
+    for line in [head, "", *_table(found.leaderboard), "", found.sentence(), *_options(found.settings)]:
         click.echo(printable(line))
-
-
-def _written(value: Any) -> Any:
-    return (
-        "" if value is None else value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-    )
 
 
 def _table(board: Leaderboard) -> list[str]:
@@ -84,9 +79,17 @@ def _table(board: Leaderboard) -> list[str]:
     columns = board.columns()
     names = [name.removeprefix("networks__").replace("_", " ") for name in columns]
     rows = list(zip(*columns.values(), strict=True))[:_SHOWN]
-    text = [[f"{v:.4g}" if isinstance(v, float) else "automatic" if v is None else str(v) for v in row] for row in rows]
+    text = [[_shown(name, value) for name, value in zip(columns, row, strict=True)] for row in rows]
     more = len(board) - len(rows)
     return table_lines([names, *text]) + ([f"and {more:,} more"] if more > 0 else [])
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None:
+        return "diverged" if name == "error" else "automatic"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _options(settings: dict[str, Any]) -> list[str]:
@@ -99,5 +102,5 @@ def _options(settings: dict[str, Any]) -> list[str]:
         if isinstance(value, bool):
             words.append(f"--{'' if value else 'no-'}{option}")
         else:
-            words.append(f"--{option} {value:.3g}" if isinstance(value, float) else f"--{option} {value}")
+            words.append(f"--{option} {value}")
     return [f"timeglass forecast DATA {' '.join(words)}"] if words else []

@@ -9,7 +9,7 @@ from timeglass.cli.width import output_width
 __all__ = ["tutorial"]
 
 
-@click.command()
+@click.command(short_help="Walk through a small recurrent network by hand.")
 def tutorial() -> None:
     """Walk through a small recurrent network by hand: weights, states, output, gradient."""
     from timeglass.tutorial.walk import walk  # a slow start

@@ -47,7 +47,9 @@ def _cells(values: Any, date_format: str | None, zone: str | None) -> list[str]:
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return "'" + value if value.startswith(_FORMULA) else value
-    return str(value) if isinstance(value, np.integer | int) else as_text(float(value))
+    if value is None or isinstance(value, np.integer | int):
+        return "" if value is None else str(value)
+    return as_text(float(value))
 
 
 def check_table_place(option: str, path: str | os.PathLike[str]) -> Path:

@@ -257,10 +257,10 @@ def test_the_report_says_what_was_not_checked_and_ends_with_a_code():
     lines = report.lines()
     assert lines[0] == "90 training rows, 30 test rows, no forecasts"
     assert lines[2] == "Found (1)"
-    assert lines[lines.index("Not checked (10)") + 5].startswith("  saturated_output: it needs the forecasts")
-    assert lines[-1] == "1 of 1 check found something; 10 more could not be made."
+    assert lines[lines.index("Not checked (11)") + 6].startswith("  saturated_output: it needs the forecasts")
+    assert lines[-1] == "1 of 1 check found something; 11 more could not be made."
     values = json.loads(json.dumps(report.json(), allow_nan=False))
-    assert (values["found"], values["not_checked"], len(values["checks"])) == (1, 10, 11)
+    assert (values["found"], values["not_checked"], len(values["checks"])) == (1, 11, 12)
     assert all(each.sentence.endswith(".") and each.sentence.isprintable() for each in report.findings)
     assert audit(TRAIN, TEST).exit_code == 0
 

@@ -61,10 +61,10 @@ def test_each_way_to_split_gives_the_same(way, timeglass, tmp_path):
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert lines[0] == "data.csv, nn: 48 training rows, 24 test rows, 1 forecast of each"
-    assert lines[2] == "In order (5)"
+    assert lines[2] == "In order (6)"
     error = np.abs(GOOD[FIRST : ROWS - 3] - VALUES[FIRST : ROWS - 3]).mean()
     assert f"(mean absolute error {error:.4g})" in done.stdout
-    assert lines[-1] == "0 of 5 checks found something; 6 more could not be made."
+    assert lines[-1] == "0 of 6 checks found something; 6 more could not be made."
 
 
 def test_what_is_found_is_said_and_ends_with_1(timeglass, tmp_path):

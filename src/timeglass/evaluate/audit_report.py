@@ -13,6 +13,7 @@ from timeglass.evaluate.audit_covariates import check_covariates
 from timeglass.evaluate.audit_data import check_few_windows, check_season, check_windows_left
 from timeglass.evaluate.audit_forecasts import check_saturation, check_seeds, check_units
 from timeglass.evaluate.audit_leaks import check_learning, check_overlap, check_scale
+from timeglass.evaluate.audit_too_good import check_too_good
 from timeglass.evaluate.evidence import Evidence, gather_evidence
 from timeglass.evaluate.finding import Finding, not_checked
 from timeglass.words import counted, printable
@@ -105,7 +106,7 @@ def audit(
     >>> report.found[0].sentence[:72]
     'The scaler saw the test part: its maximum 20 is that of test row 1, the '
     >>> report.exit_code, len(report.not_checked)
-    (1, 10)
+    (1, 11)
     """
     given = gather_evidence(y_train, y_test, predictions, scaler, period, evidence or Evidence())
     units = check_units(given)
@@ -117,6 +118,7 @@ def audit(
         check_overlap(given),
         check_covariates(given),
         not_checked("target_misaligned", beside) if scaled else check_alignment(given),
+        not_checked("too_good", beside) if scaled else check_too_good(given),
         not_checked("saturated_output", beside) if scaled else check_saturation(given),
         units,
         check_seeds(given),

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from timeglass.forecast import Forecaster
+
 QUICK = ("--id", "shop", "--hidden-units", "2", "--networks", "4", "--epochs", "2")
 
 
@@ -291,6 +293,23 @@ def test_the_calendar_goes_with_standard_input(timeglass, table, tmp_path, monke
 )  # fmt: skip
 def test_future_covariates_are_asked_for_before_the_file_is_read(timeglass, options, words):
     ran = timeglass("forecast", "no-such-file.csv", *options)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert words in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("ds,sold\n1960,1\n1961,2\n", "future: coming.csv: no column 'price'"),
+        ("ds,price\n1960,1\n", "future: coming.csv: series 'y' has no row for 1961: 1 row of the 2 to forecast"),
+        ("ds,price\n1960,1\n1961,x\n", "future: coming.csv:3:2: column 'price' holds 'x'"),
+    ],
+)
+def test_a_bad_table_of_the_future_is_refused_before_training(timeglass, tmp_path, monkeypatch, rows, words):
+    (tmp_path / "sales.csv").write_text("ds,y,price\n" + "".join(f"{1900 + i},{i % 7},{i % 3}\n" for i in range(60)))
+    (tmp_path / "coming.csv").write_text(rows)
+    monkeypatch.setattr(Forecaster, "fit_history", lambda *given, **more: pytest.fail("trained"))
+    ran = timeglass("forecast", "sales.csv", "--future-columns", "price", "--future", "coming.csv", "--horizon", "2")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert words in ran.stderr
 

@@ -42,6 +42,7 @@ def forecast(
 
     Exit codes: 0 done; 1 training diverged; 2 bad input; 130 stopped.
     """
+    from timeglass.forecast.future_values import read_future
     from timeglass.forecast.pictures import draw_forecast
     from timeglass.forecast.report import forecast_lines, forecast_values  # a slow start
     from timeglass.forecast.saving import check_forecaster_place
@@ -51,6 +52,9 @@ def forecast(
     if save is not None:
         check_forecaster_place("--save", save)
     history, beside = history_of(data, reading, forecaster.covariates, common)
+    if future is not None:  # what is wrong with it shall be said before training
+        steps = forecaster.horizon or 1
+        read_future(future, history, beside, (steps, steps), private=common.private)
     with progress("training", quiet=common.quiet) as on_progress:
         forecaster.fit_history(history, beside=beside, on_progress=on_progress)
     made = forecaster.forecast(future=future, private=common.private)

@@ -314,6 +314,21 @@ def test_a_bad_table_of_the_future_is_refused_before_training(timeglass, tmp_pat
     assert words in ran.stderr
 
 
+def test_what_was_filled_in_beside_the_values_is_said(timeglass, tmp_path):
+    prices = ["" if i in (5, *range(20, 32)) else i % 3 for i in range(60)]
+    rows = "".join(f"{1900 + i},{i % 7},{price},4\n" for i, price in enumerate(prices))
+    (tmp_path / "sales.csv").write_text("ds,y,price,fee\n" + rows)
+    (tmp_path / "coming.csv").write_text("ds,price\n1960,1\n1961,\n1962,2\n")
+    told = ("--future-columns", "price", "--past-columns", "fee", "--missing", "linear", "--horizon", "3", *QUICK[2:])
+    said = timeglass("forecast", "sales.csv", "--future", "coming.csv", *told).stderr.splitlines()
+    assert "timeglass: sales.csv: line 7 (1905), column 'price': nothing → 0.5: filled in, linear" in said
+    assert sum("column 'price': nothing → " in line for line in said) == 10 + 1
+    assert "timeglass: sales.csv: and 3 more changes of covariates" in said
+    assert "timeglass: future: coming.csv: line 3 (1961), column 'price': nothing → 1.5: filled in, linear" in said
+    assert "timeglass: sales.csv: column 'fee' is the same in all rows: it teaches nothing" in said
+    assert timeglass("forecast", "sales.csv", "--future", "coming.csv", *told, "--quiet").stderr == ""
+
+
 @pytest.mark.parametrize("command", ["forecast", "backtest", "tune"])
 def test_a_result_is_not_lost_in_closed_output(timeglass, table, command, monkeypatch):
     """As in `timeglass forecast … >&-`: what Python makes of it is None."""

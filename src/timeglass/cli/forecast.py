@@ -54,7 +54,7 @@ def forecast(
     history, beside = history_of(data, reading, forecaster.covariates, common)
     if future is not None:  # what is wrong with it shall be said before training
         steps = forecaster.horizon or 1
-        read_future(future, history, beside, (steps, steps), private=common.private)
+        read_future(future, history, beside, (steps, steps), private=common.private, tell=common.say)
     with progress("training", quiet=common.quiet) as on_progress:
         forecaster.fit_history(history, beside=beside, on_progress=on_progress)
     made = forecaster.forecast(future=future, private=common.private)

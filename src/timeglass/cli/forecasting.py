@@ -153,7 +153,10 @@ def history_of(
     history = History(panel)
     if not covariates:
         return history, None
-    return history, read_beside(path, history, covariates, told, private=common.private)
+    beside = read_beside(path, history, covariates, told, private=common.private)
+    for note in beside.notes:
+        common.say(f"{panel.origin.name}: {note}")
+    return history, beside
 
 
 @contextmanager

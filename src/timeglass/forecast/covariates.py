@@ -23,13 +23,14 @@ from timeglass.forecast.windows import Channels
 from timeglass.read.options import ReadOptions
 from timeglass.read.reading import read_panel
 from timeglass.series.panel import Panel
-from timeglass.series.series import Series
+from timeglass.series.series import Change, Series
 from timeglass.types import Array
 from timeglass.words import quoted
 
 __all__ = ["Beside", "calendar_alone", "read_beside", "read_column", "value_options"]
 
 _FARTHEST = 1e6  # units from the mean: what is farther is a mistake, and would leave the networks' numbers
+_MOST_CHANGES = 10  # that are noted
 _HELD_SHARE = 3  # a fit holds back at most so large a part of a series, or a horizon
 
 
@@ -173,14 +174,21 @@ def read_beside(
 ) -> Beside:
     """The covariates beside the series of `history`, which were read from `source` with the same options.
 
-    `private` admits addresses of private networks.
+    `private` admits addresses of private networks. What was filled in or left out stands in `notes`.
 
     A `DataError` names the place of what cannot be read, a missing column, or the first date at which a column does not
     go with the values; an `InputError` says what else cannot be.
     """
     check_calendar(history.panel, covariates.calendar)
     names = [*covariates.future, *covariates.past]
-    read = partial(read_panel, source, private=private)
+    changes: list[Change] = []
+
+    def read(how: ReadOptions) -> Panel:
+        panel = read_panel(source, how, private=private)
+        if how.value != options.value:  # those of the values are the history's
+            changes.extend(panel.origin.changes)
+        return panel
+
     columns = [read_column(read, options, name, history) for name in names]
     scales = [_scale(column) for column in columns]
     for name, (center, _) in zip(names, scales, strict=True):
@@ -189,6 +197,8 @@ def read_beside(
     static, notes = static_features(read, history, covariates.static, options, read_column)
     constant = [name for name, (_, unit) in zip(names, scales, strict=True) if unit == 0]
     notes = [f"column {quoted(name)} is the same in all rows: it teaches nothing" for name in constant] + notes
+    notes += [str(change) for change in changes[:_MOST_CHANGES]]
+    notes += [f"and {len(changes) - _MOST_CHANGES:,} more changes of covariates"] * (len(changes) > _MOST_CHANGES)
     table = np.column_stack(columns) if columns else np.zeros((len(history.panel.values), 0))
     centers, units = np.array(scales).reshape(-1, 2).T
     return Beside(covariates, options, table, centers, units, static, tuple(notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -22,12 +23,19 @@ _IDS = ("unique_id", "series_id", "item_id", "id", "series")
 
 
 def read_future(
-    source: Any, history: History, beside: Beside | None, rows: tuple[int, int], *, private: bool = False
+    source: Any,
+    history: History,
+    beside: Beside | None,
+    rows: tuple[int, int],
+    *,
+    private: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Array] | None:
     """The future columns of the rows after each series, (at least `rows[0]`, at most `rows[1]`, F); None without any.
 
-    `source` is a table with the ids, the dates and the future columns. An `OptionError` where it is not wanted; an
-    `InputError` names the series and the first date that is missing or overlaps.
+    `source` is a table with the ids, the dates and the future columns; `tell` hears what was filled in there. An
+    `OptionError` where it is not wanted; an `InputError` names the series and the first date that is missing or
+    overlaps.
     """
     names = () if beside is None else beside.covariates.future
     if source is None:
@@ -45,6 +53,10 @@ def read_future(
         )
     options = _options(source, history, beside.options_for(source))
     read = [(name, _read(source, replace(options, value=name), name, private)) for name in names]
+    if tell is not None:
+        for _, panel in read:
+            for change in panel.origin.changes:
+                tell(f"future: {panel.origin.name}: {change}")
     return [
         np.column_stack([_ahead(panel, history, s, (beside.options.value, name), rows) for name, panel in read])
         for s in range(len(history.panel))

@@ -67,6 +67,19 @@ def test_each_way_to_split_gives_the_same(way, timeglass, tmp_path):
     assert lines[-1] == "0 of 6 checks found something; 6 more could not be made."
 
 
+@pytest.mark.parametrize(
+    "split", ["2024-03-03", "2024-03-03T00:00+02:00", "49"], ids=["the day", "the hour", "the number"]
+)
+def test_hours_with_an_offset_are_split_as_they_are_written(split, timeglass, tmp_path):
+    rows = [f"2024-03-{1 + i // 24:02d}T{i % 24:02d}:00:00+02:00,{VALUES[i]},{GOOD[i]}\n" for i in range(ROWS)]
+    (tmp_path / "hours.csv").write_text("ds,y,nn\n" + "".join(rows))
+    done = timeglass("audit", "hours.csv", "--split", split)
+    assert done.returncode == 0
+    assert done.stdout.startswith("hours.csv, nn: 48 training rows, 24 test rows")
+    none = timeglass("audit", "hours.csv", "--split", "2025")
+    assert "the first test row by its date, 2024-03-01T01:00+02:00 to 2024-03-03T23:00+02:00, or by" in none.stderr
+
+
 def test_what_is_found_is_said_and_ends_with_1(timeglass, tmp_path):
     write(tmp_path, {"y": VALUES, "nn": only_later(LATE)})
     low, high = f"{VALUES.min()}", f"{VALUES.max()}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from timeglass.errors import DataError, OptionError
+from timeglass.forecast.zones import date_texts
 from timeglass.read.options import ReadOptions
 from timeglass.read.reading import read_panel, read_series
 from timeglass.series.panel import Panel
@@ -141,9 +142,12 @@ def _first_test_row(
 
 def _split_row(actual: Series, split: str) -> int:
     """The row of that date, or of the first that begins so, or of that number from 1."""
+    dated = actual.dates is not None
     labels = [actual.label(row).removeprefix("row ") for row in range(len(actual))]
+    if actual.dates is not None and actual.zone is not None:
+        labels = date_texts(actual.dates, actual.date_format, actual.zone)
     found = [row for row, label in enumerate(labels) if label == split] or [
-        row for row, label in enumerate(labels) if actual.dates is not None and label.startswith(f"{split}-")
+        row for row, label in enumerate(labels) if dated and label.startswith((f"{split}-", f"{split}T"))
     ]
     if not found and split.isascii() and split.isdigit() and int(split[:9]) <= len(actual):
         found = [int(split) - 1]

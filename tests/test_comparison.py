@@ -70,7 +70,7 @@ def walks(rng: np.random.Generator, series: int, origins: int, steps: int) -> tu
         ),
         (
             {"change": -0.000001, "low": -0.05, "high": 0.000001, "outcome": "not shown"},
-            "not shown to be better than naive (the same, 5.00 % lower to 0.00 % higher)",
+            "not shown to be better than naive (the same, 5 % lower to 0 % higher)",
         ),
         (
             {"low": -1.0, "high": math.inf, "outcome": "not shown", "units": 3},

@@ -25,7 +25,7 @@ _LEVEL = 0.95
 _MEASURES = {"mae": "mean absolute error", "rmse": "root mean squared error"}
 _MOST_PERCENT = 999
 _MOST_DECIMALS = 2
-_SAME = 0.0005  # a share that no decision hangs on: errors that surely differ by less are the same
+_SAME = 0.0005  # a share that no decision hangs on: errors that differ by less are the same
 
 Outcome = Literal["better", "worse", "not shown"]
 
@@ -36,7 +36,7 @@ class Comparison:
 
     `change` is the error of `ours` as a share of that of `theirs`, minus 1: below zero ours is better; infinite where
     only theirs is exact. `low` and `high` are its 95 % interval: -1 and infinity where too little was seen to have one.
-    Nothing is shown where all of it lies within 0.05 %. The two errors are scaled. `units` counts what was drawn: whole
+    Nothing is shown by a change of no more than 0.05 %. The two errors are scaled. `units` counts what was drawn: whole
     series (`drawn` "series"), or blocks of origins.
     `dm` is None where there are no more units than origins that share rows.
     """
@@ -185,16 +185,17 @@ def _comparison(
 ) -> Comparison:
     errors, drawn = found  # (M, 1), (M, R)
     low, high = _interval(_changes(drawn[0], drawn[i]), units.count) if units.enough else (-1.0, math.inf)
+    change = float(_changes(errors[0], errors[i])[0])
     enough = units.losses.shape[1] > units.horizon
     return Comparison(
         *names,
         measure=measure,
         error_ours=float(errors[0, 0]),
         error_theirs=float(errors[i, 0]),
-        change=float(_changes(errors[0], errors[i])[0]),
+        change=change,
         low=low,
         high=high,
-        outcome=_outcome(low, high),
+        outcome=_outcome(change, low, high),
         dm=diebold_mariano(units.losses[0], units.losses[i], horizon=units.horizon) if enough else None,
         forecasts=units.forecasts,
         series=units.series,
@@ -204,8 +205,8 @@ def _comparison(
     )
 
 
-def _outcome(low: float, high: float) -> Outcome:
-    if max(-low, high) <= _SAME:
+def _outcome(change: float, low: float, high: float) -> Outcome:
+    if abs(change) <= _SAME:
         return "not shown"
     return "better" if high < 0 else "worse" if low > 0 else "not shown"
 
@@ -230,9 +231,11 @@ def _interval(changes: Array, count: int) -> tuple[float, float]:
 
 
 def _percents(change: float, low: float, high: float, words: str) -> str:
-    """The three in `words`, with decimals where a bound close to zero would look like zero."""
+    """The three in `words`, with decimals where a bound that is not the same as zero would look like it."""
     decimals = 0
-    while decimals < _MOST_DECIMALS and any(bound != 0 and round(bound, decimals) == 0 for bound in (low, high)):
+    while decimals < _MOST_DECIMALS and any(
+        abs(bound) > 100 * _SAME and round(bound, decimals) == 0 for bound in (low, high)
+    ):
         decimals += 1
 
     def text(value: float) -> str:

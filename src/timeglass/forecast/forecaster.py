@@ -144,7 +144,7 @@ class Forecaster:
         self.history_, self.horizon_, self.season_ = history, task.horizon, task.period
         self.beside_ = beside
         self.held_back_ = backtest_of_fit(self.fitted_, history)
-        self.audit_ = audit_run(self.fitted_, history)
+        self.audit_ = audit_run(self.fitted_, history, claimed=self.season is not None)
         self.verdict_ = () if self.held_back_ is None else self.held_back_.verdict()
         self.fallback_ = self._fallback() if self.fallback else None
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from timeglass.evaluate.audit import Finding
+from timeglass.evaluate.finding import Finding, Numbers
 from timeglass.forecast.fitted import Fitted, Group
 from timeglass.forecast.form import Form
 from timeglass.forecast.history import History
+from timeglass.forecast.last_rows import check_last_rows
 from timeglass.prepare.autocorrelation import seasonality_test
 
 __all__ = ["audit_run"]
@@ -18,27 +19,42 @@ _WIDE_SPREAD = 1.5  # the worst network's error over the best one's
 _LEAST_TARGETS = 1.0  # for each weight
 
 
-def audit_run(fitted: Fitted, history: History) -> tuple[Finding, ...]:
-    """What is wrong, or may be, with a fit: its season, its windows, its output, its networks, its held-back rows."""
+def audit_run(fitted: Fitted, history: History, *, claimed: bool) -> tuple[Finding, ...]:
+    """What is wrong, or may be, with a fit: its season, its windows, its output, its networks, its held-back rows.
+
+    `claimed` says whether the season was given; else it is the one that is usual for how often rows come.
+    """
     groups = [group for group in fitted.groups if group.learned.core.trained]
-    found = [_season(fitted, history)] if fitted.task.period > 1 and fitted.groups else []
+    found = [_season(fitted, history, claimed)] if fitted.task.period > 1 and fitted.groups else []
     if groups:
         found += [_windows(groups), _unused(groups, history), _output(groups), _seeds(groups)]
-    return (*found, _held_back(fitted, history))
+    return (*found, check_last_rows(history.panel), _held_back(fitted, history))
 
 
-def _season(fitted: Fitted, history: History) -> Finding:
+def _season(fitted: Fitted, history: History, claimed: bool) -> Finding:
+    """A season that the data lack is a fault of who claimed it; the usual one was only looked for."""
     period, series = fitted.task.period, history.series
     places = [s for group in fitted.groups for s in group.places]
     some = places[:: max(1, -(-len(places) // _MOST_TESTED))]
     with_season = sum(seasonality_test(series[s], period).seasonal for s in some)
     lacking = with_season <= _SEASONAL_SHARE * len(some)
-    said = f"the 90 % test finds a season of {period} rows in {with_season:,} of {len(some):,} series"
-    remedy = ": say season 1 (--season 1) if there is none, or give more than three seasons of rows"
-    sentence = f"A season of {period} rows is claimed; {said}{remedy * lacking}."
-    return Finding(
-        "claimed_season", lacking, sentence, {"period": period, "series": len(some), "with_season": with_season}
-    )
+    numbers: Numbers = {"period": period, "series": len(some), "with_season": with_season}
+    said = f"the 90 % test finds it in {with_season:,} of {len(some):,} series"
+    if claimed:
+        remedy = ": say season=1 if there is none, or give more than three seasons of rows"
+        sentence = f"A season of {period} rows is claimed; {said}{remedy * lacking}."
+        return Finding("claimed_season", lacking, sentence, numbers)
+    shown = "does not show in these rows" if lacking else "shows in these rows"
+    kept = ": of it, only what stands out from chance is forecast" * lacking
+    sentence = f"The season of {period} rows{_usual_for(history)} {shown}; {said}{kept}."
+    return Finding("usual_season", False, sentence, numbers)
+
+
+def _usual_for(history: History) -> str:
+    every = history.panel.frequency
+    if every is None:
+        return ""
+    return f", usual for a row every {every.unit if every.every == 1 else f'{every.every} {every.unit}s'},"
 
 
 def _windows(groups: list[Group]) -> Finding:
@@ -48,7 +64,7 @@ def _windows(groups: list[Group]) -> Finding:
     few = targets < _LEAST_TARGETS * weights
     said = f"{targets:,.0f} training windows teach networks of {weights:,} weights"
     remedy = ": their part of the forecast is kept small; fewer hidden units, or more rows or series, would help"
-    numbers: dict[str, float | int | str | None] = {"windows": targets, "weights": weights}
+    numbers: Numbers = {"windows": targets, "weights": weights}
     return Finding("few_windows", few, said + remedy * few + ".", numbers)
 
 
@@ -115,5 +131,6 @@ def _held_back(fitted: Fitted, history: History) -> Finding:
             "No rows could be held back: neither intervals nor verdict were tested; give more rows.",
             {"rows": 0},
         )  # fmt: skip
-    said = f"{rows:,} rows were held back; scale and season were learned without them in all but {leaks} series"
+    which = f"all but {leaks:,}" if leaks else "all"
+    said = f"{rows:,} rows were held back; scale and season were learned without them in {which} series"
     return Finding("held_back_leak", leaks > 0, said + ".", {"rows": rows, "leaks": leaks})

@@ -51,7 +51,7 @@ def quick(horizon=3, **more):
 def found():
     forecaster = quick(1, time_steps=3, epochs=16)
     space = {STEPS: (3, 16), RATE: (0.003, 0.01)}
-    return tune(forecaster, read_history(pattern()), space=space, trials=8)
+    return tune(forecaster, read_history(pattern()), Search(space, 8))
 
 
 def test_a_longer_window_is_found_where_memory_is_long(found):
@@ -84,7 +84,7 @@ def test_the_gain_is_that_of_two_forecasters_over_the_unseen_rows(found):
 def test_of_pure_noise_the_default_is_kept(seed):
     noise = read_history(np.random.default_rng(seed).normal(size=150))
     space = {"networks__hidden_units": (1, 2, 4), "networks__epochs": (1, 4, 8), RATE: Between(0.001, 0.03, log=True)}
-    made = tune(quick(1), noise, space=space, trials=24)
+    made = tune(quick(1), noise, Search(space, 24))
     assert len(made.leaderboard) == 24
     assert made.keep_default
     assert made.settings == {}
@@ -94,8 +94,8 @@ def test_of_pure_noise_the_default_is_kept(seed):
 def test_the_unseen_rows_do_not_change_what_is_chosen():
     space = {"networks__epochs": (1, 8), STEPS: (2, 8)}
     y = walk()
-    one = tune(quick(1), read_history(y), space=space, trials=5)
-    two = tune(quick(1), read_history(np.append(y[:60], 10 * y[60:])), space=space, trials=5)
+    one = tune(quick(1), read_history(y), Search(space, 5))
+    two = tune(quick(1), read_history(np.append(y[:60], 10 * y[60:])), Search(space, 5))
     assert one.leaderboard == two.leaderboard
     assert one.gain != two.gain
 
@@ -232,7 +232,7 @@ def test_what_diverges_is_left_out_of_the_rest(monkeypatch):
     "change", [{"recipe": "tutorial"}, {"strategy": "recursive"}, {"shared": False}, {"cell": "lstm"}]
 )
 def test_kinds_of_networks(change):
-    made = tune(quick(2, **change), read_history(walk(60)), space={RATE: (0.001, 0.01)}, trials=3)
+    made = tune(quick(2, **change), read_history(walk(60)), Search({RATE: (0.001, 0.01)}, 3))
     assert all(trial.error > 0 for trial in made.leaderboard.trials)
 
 
@@ -240,22 +240,22 @@ def test_kinds_of_networks(change):
 
 
 def test_the_three_parts():
-    judged, origins, stride = split_rows(read_history(walk(144)), Task(12, 12), None)
-    assert [len(judged.series[0]), judged.held, origins, stride] == [96, 32, 37, 1]
-    judged, origins, stride = split_rows(read_history(walk(3000)), Task(10, 1), None)
-    assert (origins - 1) * stride + 10 == 3000 - len(judged.series[0]) <= 1000
-    assert origins <= 201
+    split = split_rows(read_history(walk(144)), Task(12, 12))
+    assert [len(split.judged.series[0]), split.judged.held, split.origins, split.stride] == [96, 32, 37, 1]
+    split = split_rows(read_history(walk(3000)), Task(10, 1))
+    assert (split.origins - 1) * split.stride + 10 == 3000 - len(split.judged.series[0]) <= 1000
+    assert split.origins <= 201
 
 
 @pytest.mark.parametrize(("horizon", "season"), [(1, 1), (3, 1), (12, 12), (30, 7)])
 def test_too_few_rows_says_how_many_are_needed(horizon, season):
     task = Task(horizon, season, QUICK)
     with pytest.raises(InputError, match=r"at least \d+ are needed") as refused:
-        split_rows(read_history(walk(9)), task, None)
+        split_rows(read_history(walk(9)), task)
     need = int(str(refused.value).split("at least ")[1].split()[0])
-    assert split_rows(read_history(walk(need)), task, None)
+    assert split_rows(read_history(walk(need)), task)
     with pytest.raises(InputError):
-        split_rows(read_history(walk(need - 1)), task, None)
+        split_rows(read_history(walk(need - 1)), task)
 
 
 def many(rows, count=24):
@@ -266,16 +266,19 @@ def many(rows, count=24):
 
 def test_of_many_series_a_horizon_each_is_unseen_and_whole_series_are_drawn():
     with pytest.raises(InputError, match=r"19 rows in the longest series; .* at least 20 are needed"):
-        split_rows(many(19), Task(6, 1, QUICK), None)
-    judged, origins, _ = split_rows(many(20), Task(6, 1, QUICK), None)
-    assert (len(judged.series), len(judged.series[0]), judged.held, origins) == (24, 14, 6, 1)
-    made = tune(quick(6), many(20), space={RATE: (0.001, 0.1)}, trials=3)
+        split_rows(many(19), Task(6, 1, QUICK))
+    split = split_rows(many(20), Task(6, 1, QUICK))
+    judged = split.judged
+    assert (len(judged.series), len(judged.series[0]), judged.held, split.origins) == (24, 14, 6, 1)
+    made = tune(quick(6), many(20), Search({RATE: (0.001, 0.1)}, 3))
     assert made.gain is None or (made.gain.drawn, made.gain.units) == ("series", 24)
     assert len(made.leaderboard) == 3
 
 
 def test_nothing_to_tune_where_nothing_changes():
-    with pytest.raises(InputError, match="do not change in the rows to learn from"):
+    with pytest.raises(
+        InputError, match="in the rows to learn from its series stay as they are, or repeat each season"
+    ):
         tune(quick(), read_history(np.append(np.ones(80), 1 + walk(10))))
 
 
@@ -361,7 +364,7 @@ def test_settings_and_tasks():
 )
 def test_spaces_that_are_refused_before_any_training(space, message):
     with pytest.raises(OptionError, match=message):
-        tune(quick(), read_history(walk()), space=space)
+        tune(quick(), read_history(walk()), Search(space))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from timeglass.forecast import tuning as module
 from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.history import read_history
 from timeglass.forecast.settings import Networks
-from timeglass.forecast.tuning import tune
+from timeglass.forecast.tuning import Search, tune
 from timeglass.forecast.tuning_space import RATE, Between
 
 QUICK = Networks(hidden_units=2, count=4, epochs=2)
@@ -31,7 +31,8 @@ def walk(rows=90, seed=0):
 
 def search(history=None, *, space=SPACE, trials=6, forecaster=None, **more):
     forecaster = forecaster or Forecaster(1, season=1, networks=QUICK)
-    return tune(forecaster, history or walk(), space=space, trials=trials, **more)
+    told = {name: more.pop(name) for name in ("searcher", "storage", "study") if name in more}
+    return tune(forecaster, history or walk(), Search(space, trials, **told), **more)
 
 
 @pytest.fixture

@@ -51,13 +51,10 @@ def tune(
     from timeglass.forecast.tuning import Search  # a slow start
     from timeglass.forecast.tuning import tune as search_settings
 
-    Search(None, trials, searcher, storage, study)  # type: ignore[arg-type]  # refused before anything is read
-    history, _ = history_of(data, reading, forecaster.covariates, common)
+    search = Search(None, trials, searcher, storage, study)  # type: ignore[arg-type]  # refused before anything is read
+    history, beside = history_of(data, reading, forecaster.covariates, common)
     with progress("tuning", quiet=common.quiet) as on_progress:
-        found = search_settings(
-            forecaster, history, trials=trials, searcher=searcher, storage=storage, study=study,  # type: ignore[arg-type]
-            on_progress=on_progress,
-        )  # fmt: skip
+        found = search_settings(forecaster, history, search, beside=beside, on_progress=on_progress)
     columns = found.leaderboard.columns()
     common.write(columns)
     if common.as_json:

@@ -260,14 +260,11 @@ class Forecaster:
         The best settings' gain is measured on rows that the search did not see. `search` says what to try and who
         chooses: `Search(trials=200)`, `Search(searcher="optuna", storage="sqlite:///tuning.db", study="sales")`.
         """
-        from timeglass.forecast.tuning import Search, tune  # it imports this module
+        from timeglass.forecast.tuning import tune as search_settings  # it imports this module
 
-        how = search or Search()
         self.check()
-        return tune(
-            self, read_history(series, options), space=how.space, trials=how.trials, searcher=how.searcher,
-            storage=how.storage, study=how.study, on_progress=on_progress,
-        )  # fmt: skip
+        history, beside = self._read(series, options)
+        return search_settings(self, history, search, beside=beside, on_progress=on_progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the fitted forecaster with its series to a .safetensors file, whole or not at all."""

@@ -19,14 +19,14 @@ from timeglass.errors import OptionError
 from timeglass.evaluate.comparison import Comparison, compare
 from timeglass.evaluate.origins import Origins
 from timeglass.forecast.backtest import run_backtest
+from timeglass.forecast.covariates import Beside, calendar_alone
 from timeglass.forecast.history import History
 from timeglass.forecast.leaderboard import Leaderboard, Trial, ranked
 from timeglass.forecast.settings import Task
 from timeglass.forecast.sweep import Judged, errors_of
 from timeglass.forecast.tuning_optuna import Study, open_study
 from timeglass.forecast.tuning_space import Settings, Space, check_space, default_space, draw, settings_of, task_of
-from timeglass.forecast.tuning_split import split_rows
-from timeglass.forecast.windows import Channels
+from timeglass.forecast.tuning_split import Split, split_rows
 from timeglass.words import counted
 
 if TYPE_CHECKING:
@@ -129,18 +129,15 @@ def _said(gain: Comparison) -> str:
 def tune(
     forecaster: Forecaster,
     history: History,
+    search: Search | None = None,
     *,
-    space: Mapping[str, Any] | None = None,
-    trials: int = 64,
-    searcher: Searcher = "lanes",
-    storage: str | None = None,
-    study: str | None = None,
+    beside: Beside | None = None,
     on_progress: OnProgress | None = None,
 ) -> Tuning:
     """Searches for settings of `forecaster`, which stays as it is, that forecast `history` better than its own.
 
-    `space` maps names as in `set_params`, such as "networks__hidden_units", to a list of choices or a `Between`; None
-    takes the usual ones. The forecaster's own settings are one of the `trials`. See `Search` for the rest.
+    The space of `search` maps names as in `set_params`, such as "networks__hidden_units", to a list of choices or a
+    `Between`. The forecaster's own settings are one of the trials. `beside` are its covariates, as read from the table.
     The same seed gives the same result. Ctrl-C ends the search and returns what was found, once the default and another
     setting have been tried.
 
@@ -150,15 +147,14 @@ def tune(
     >>> from timeglass.forecast.forecaster import Forecaster
     >>> from timeglass.forecast.history import read_history
     >>> history = read_history(np.random.default_rng(0).normal(size=90))
-    >>> found = tune(Forecaster(horizon=1), history, space={"networks__epochs": [1, 2]}, trials=3)
+    >>> found = tune(Forecaster(horizon=1), history, Search({"networks__epochs": [1, 2]}, trials=3))
     >>> len(found.leaderboard), found.settings
     (3, {})
     """
-    search = Search(space, trials, searcher, storage, study)
     forecaster.check()
-    if forecaster.covariates:
-        raise OptionError("tune: covariates are not tried in a search: tune without them")
-    return tune_task(history, forecaster._task(history), search, on_progress=on_progress)
+    if beside is None and forecaster.covariates:
+        beside = calendar_alone(history, forecaster.covariates)
+    return tune_task(history, forecaster._task(history), search or Search(), beside=beside, on_progress=on_progress)
 
 
 def tune_task(
@@ -166,12 +162,13 @@ def tune_task(
     task: Task,
     search: Search,
     *,
-    channels: Channels | None = None,
+    beside: Beside | None = None,
     on_progress: OnProgress | None = None,
 ) -> Tuning:
-    """The same for a task; `channels` are the covariates of all series."""
+    """The same for a task."""
     space = None if search.space is None else check_space(search.space, task)
-    judged, origins, stride = split_rows(history, task, channels)
+    split = split_rows(history, task, beside)
+    judged = split.judged
     if space is None:
         space = default_space(task, int(np.median([len(y) for y in judged.series])) - judged.held)
     default = settings_of(task, list(space))
@@ -181,7 +178,7 @@ def tune_task(
     gain = None
     if best != default and not stopped:
         try:
-            gain = _gain(history, (task_of(task, best), task), (origins, stride), channels, on_progress)
+            gain = _gain(history, (task_of(task, best), task), split, on_progress)
         except KeyboardInterrupt:
             stopped = True
     if not stopped:
@@ -212,12 +209,10 @@ class _Searching:
     def _lanes(self) -> Iterator[tuple[list[Trial], int]]:
         count = self.search.trials - 1
         found: list[Trial] = []
-        for batch in draw(self.space, count, self.task.seed) if count else []:
-            others = [settings for settings in batch if settings != self.default]
-            if others:
-                errors = self._errors(others)
-                found += [Trial(settings, error) for settings, error in zip(others, errors, strict=True)]
-                yield found, len(found)
+        for batch in draw(self.space, count, self.task.seed, without=self.default) if count else []:
+            errors = self._errors(batch)
+            found += [Trial(settings, error) for settings, error in zip(batch, errors, strict=True)]
+            yield found, len(found)
 
     def _optuna(self, study: Study) -> Iterator[tuple[list[Trial], int]]:
         yield study.trials(), 0
@@ -250,17 +245,11 @@ def _tell(on_progress: OnProgress | None, share: float) -> None:
         on_progress(share)
 
 
-def _gain(
-    history: History,
-    tasks: tuple[Task, Task],
-    unseen: tuple[int, int],
-    channels: Channels | None,
-    on_progress: OnProgress | None,
-) -> Comparison:
+def _gain(history: History, tasks: tuple[Task, Task], split: Split, on_progress: OnProgress | None) -> Comparison:
     """The best task beside the default one on the unseen rows, both fitted on all rows before them."""
-    made, (origins, stride) = [], unseen
+    made = []
     for number, task in enumerate(tasks):
-        made.append(run_backtest(history, task, origins=origins, stride=stride, channels=channels))
+        made.append(run_backtest(history, task, origins=split.origins, stride=split.stride, channels=split.channels))
         _tell(on_progress, _SEARCH + (1 - _SEARCH) * (number + 1) / 2)
     best, default = made
     where = Origins(default.actual, default.which, default.scale, default.overlap)

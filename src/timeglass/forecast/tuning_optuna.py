@@ -130,9 +130,10 @@ def _distribution(optuna: Any, values: tuple[Any, ...] | Between) -> Any:
 def _mark(judged: Judged, task: Task, space: Space) -> str:
     """What errors must have in common to be compared; the seed is not in it, so that processes may differ in it."""
     digest = hashlib.sha256(repr((judged.held, judged.period, task.with_seed(-task.seed), dict(space))).encode())
-    for y in judged.series:
-        digest.update(len(y).to_bytes(8, "little"))
-        digest.update(np.ascontiguousarray(y, "<f8").tobytes())
+    beside = () if judged.channels is None else (judged.channels.ahead, *judged.channels.values)
+    for values in (*judged.series, *beside):
+        digest.update(repr(values.shape).encode())
+        digest.update(np.ascontiguousarray(values, "<f8").tobytes())
     return digest.hexdigest()
 
 

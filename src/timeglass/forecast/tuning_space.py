@@ -141,8 +141,8 @@ def settings_of(task: Task, names: Sequence[str]) -> Settings:
     return {name: own[name] if name in own else getattr(task.networks, name.removeprefix(_PREFIX)) for name in names}
 
 
-def draw(space: Space, count: int, seed: int) -> list[list[Settings]]:
-    """Up to `count` settings in batches, those of a batch alike in all but the learning rate.
+def draw(space: Space, count: int, seed: int, without: Settings | None = None) -> list[list[Settings]]:
+    """Up to `count` settings but `without`, in batches: those of one are alike in all but the learning rate.
 
     All of them where there are no more than `count`; else spread over the space as a Latin hypercube: M. D. McKay,
     R. J. Beckman, W. J. Conover, "A comparison of three methods for selecting values of input variables in the analysis
@@ -151,6 +151,14 @@ def draw(space: Space, count: int, seed: int) -> list[list[Settings]]:
     >>> draw({"networks__cell": ("gru", "lstm"), RATE: (0.001, 0.01)}, 3, seed=0)[1]
     [{'networks__cell': 'lstm', 'networks__learning_rate': 0.001}]
     """
+    for many in (count, count + 1):  # one more, where one is left out
+        batches = [[settings for settings in batch if settings != without] for batch in _drawn(space, many, seed)]
+        if sum(map(len, batches)) >= count:
+            break
+    return _first(batches, count)
+
+
+def _drawn(space: Space, count: int, seed: int) -> list[list[Settings]]:
     rng = np.random.default_rng(seed)
     shape = {name: values for name, values in space.items() if name != RATE}
     rates, most = space.get(RATE), _size(shape)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import dataclass
 
 import numpy as np
 
 from timeglass.errors import InputError
+from timeglass.forecast.covariates import Beside
 from timeglass.forecast.held_back import rows_held_back
 from timeglass.forecast.history import History
 from timeglass.forecast.layout import layout_for
@@ -15,17 +17,30 @@ from timeglass.forecast.simple import sort_out
 from timeglass.forecast.sweep import Judged
 from timeglass.forecast.windows import Channels
 
-__all__ = ["split_rows"]
+__all__ = ["Split", "split_rows"]
 
 _LEAST_LEARNED = 8  # rows of a series, as in `hold_back`
 _FEWEST_WINDOWS = 8  # of all series together
 _MOST_ORIGINS = 200  # of each series, among the unseen rows
 
 
-def split_rows(history: History, task: Task, channels: Channels | None) -> tuple[Judged, int, int]:
-    """What settings are judged on; and the origins among the unseen rows, and how far apart these are.
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What settings are judged on; the origins among the unseen rows, `stride` rows apart; covariates of all series.
 
-    `channels` are the covariates of all series. An `InputError` where the rows are too few, with how many it takes.
+    The covariates are in units that neither the rows to validate on nor the unseen ones had a part in.
+    """
+
+    judged: Judged
+    origins: int
+    stride: int
+    channels: Channels | None = None
+
+
+def split_rows(history: History, task: Task, beside: Beside | None = None) -> Split:
+    """Splits the rows of every series, and what stands `beside` them.
+
+    An `InputError` where the rows are too few, with how many it takes.
     """
     series = history.series
     varied = list(sort_out(history.panel.ids, series).learned)
@@ -34,6 +49,7 @@ def split_rows(history: History, task: Task, channels: Channels | None) -> tuple
     held = rows_held_back([n - unseen for n in lengths], task.horizon)
     least = max(_LEAST_LEARNED, task.horizon + 2)
     long = [s for s in varied if len(series[s]) - unseen - held >= least]
+    channels = None if beside is None else beside.for_fit(history, task.horizon, unseen)[1]
     judged = Judged(
         tuple(series[s][: len(series[s]) - unseen] for s in long), held, task.period,
         None if channels is None else channels.of(long),
@@ -41,7 +57,7 @@ def split_rows(history: History, task: Task, channels: Channels | None) -> tuple
     windows = _windows([len(y) - held for y in judged.series], task)
     if windows < _FEWEST_WINDOWS or not (judged.scale > 0).any():
         raise InputError(_too_few(history, lengths, task))
-    return judged, origins, stride
+    return Split(judged, origins, stride, channels)
 
 
 def _unseen(lengths: list[int], horizon: int) -> tuple[int, int, int]:
@@ -75,7 +91,10 @@ def _too_few(history: History, lengths: list[int], task: Task) -> str:
     name, most = history.panel.origin.name, 64 * (task.horizon + task.period + _LEAST_LEARNED)
     need = bisect_left(range(most), True, key=enough)
     if max(lengths) >= need:
-        return f"{name}: its series do not change in the rows to learn from: there is nothing to tune"
+        return (
+            f"{name}: in the rows to learn from its series stay as they are, or repeat each season: there is nothing "
+            "to tune"
+        )
     return (
         f"{name}: {max(lengths)} rows in the longest series; to learn, validate and compare on unseen rows with a "
         f"horizon of {task.horizon}, at least {need} are needed: give more rows, or ask for a shorter horizon"

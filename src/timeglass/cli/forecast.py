@@ -38,7 +38,8 @@ def forecast(
     """Forecast every series of DATA: what comes next, how sure that is, and whether it beats doing nothing.
 
     DATA is a CSV, TSV, Parquet or Arrow file, an address, - for standard input, or the name of a series that
-    `timeglass data` lists. The forecast goes to standard output as CSV, everything else to standard error.
+    `timeglass data` lists. The forecast goes to standard output as CSV, everything else to standard error:
+    `timeglass forecast sales.csv --horizon 12 > next.csv`.
 
     Exit codes: 0 done; 1 training diverged; 2 bad input; 130 stopped.
     """

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from timeglass.forecast.combine import combine, independent_series, learned_weights, usual_weights
-from timeglass.forecast.doubt import Scores, disagreement, one_step_error
+from timeglass.forecast.doubt import Scores, disagreement, one_step_error, widening
 from timeglass.forecast.form import Form
 from timeglass.forecast.held_back import hold_back, rows_held_back
 from timeglass.forecast.layout import Layout
-from timeglass.forecast.members import fit_core, member_forecasts
+from timeglass.forecast.members import fit_core, guide_for, member_forecasts
 from timeglass.forecast.networks import fit_linear, run, training_set
 from timeglass.forecast.settings import Networks, Task
 from timeglass.forecast.windows import Channels, inputs, look, training_origins, window_rows
@@ -99,7 +99,7 @@ def test_forecasts_beyond_a_networks_reach_are_read_on():
     sight = sight_of([np.arange(12.0)])
     layout = Layout(4, 1, 1, 2, 4)
     which, origins = places((0, 12))
-    found = run(lambda x: np.tile([1.0, 2.0], (1, len(x), 1)), sight, layout, which, origins, horizon=5, guided=False)
+    found = run(lambda x: np.tile([1.0, 2.0], (1, len(x), 1)), sight, layout, which, origins, horizon=5)
     np.testing.assert_allclose(np.diff(found[0, 0]), np.diff(sight.z)[0], rtol=1e-9)
 
 
@@ -109,12 +109,13 @@ def test_targets_and_inputs_of_guided_networks_fit_together():
     sight = sight_of([rng.normal(size=40).cumsum()])
     layout = Layout(6, 1, 1, 3, 4)
     which, origins = training_origins(sight, layout)
-    _, y, _ = training_set(sight, layout, which, origins, guided=True)
+    guide = guide_for(None)
+    _, y, _ = training_set(sight, layout, which, origins, guide(sight, which, origins, 3))
 
     def teacher(x):
         return y[None, : len(x)]
 
-    made = run(teacher, sight, layout, which, origins, horizon=3, guided=True)
+    made = run(teacher, sight, layout, which, origins, horizon=3, guide=guide)
     came = sight.z[origins[:, None] + np.arange(3)]
     np.testing.assert_allclose(made[0], came, atol=1e-6)
 
@@ -206,7 +207,7 @@ def test_few_independent_errors_widen_an_interval():
     stats = pytest.importorskip("scipy.stats")
     for count in (10.0, 40.0):
         wanted = stats.t.ppf(0.95, count) / stats.norm.ppf(0.95) * np.sqrt(1 + 1 / count)
-        assert Scores(np.zeros((1, 1)), count).widening(0.9) == pytest.approx(wanted, rel=0.01)
+        assert widening(0.9, count) == pytest.approx(wanted, rel=0.01)
 
 
 @pytest.mark.parametrize(("lengths", "horizon", "rows"), [([100] * 20, 6, 6), ([90], 6, 30), ([20, 30, 40], 18, 18)])

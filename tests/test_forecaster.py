@@ -247,7 +247,8 @@ def test_constant_and_short_series_are_forecast_by_a_stated_rule():
 @pytest.mark.parametrize("rows", [1, 2, 4, 5, 6, 9, 12])
 def test_short_series_alone(rows):
     made = quick().fit(np.random.default_rng(rows).normal(size=rows)).forecast()
-    assert np.isfinite([made.point, made.low[95], made.high[95]]).all()
+    assert np.isfinite(made.point).all()
+    assert np.isfinite([made.low[95], made.high[95]]).all() == (rows > 1)  # one row shows no spread
     assert made.method[0] in ("last value", "smoothing", "networks")
     assert (made.method[0] == "networks") or made.replaced
 

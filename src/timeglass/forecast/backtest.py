@@ -290,9 +290,9 @@ def _roll(
         )  # fmt: skip
         point[at] = learned.core.form.inverse(own, outlook.point)
         for level in levels:
-            below, above = interval_ends(learned, outlook.unit, level / 100)
-            low[level][at] = learned.core.form.inverse(own, outlook.point + below)
-            high[level][at] = learned.core.form.inverse(own, outlook.point + above)
+            lower, upper = interval_ends(learned, outlook, level / 100)
+            low[level][at] = learned.core.form.inverse(own, lower)
+            high[level][at] = learned.core.form.inverse(own, upper)
         for name, z in outlook.members.items():
             parts.setdefault(name, np.full(point.shape, np.nan))[at] = learned.core.form.inverse(own, z)
     for place in fitted.replaced:

@@ -21,6 +21,7 @@ __all__ = ["combine", "independent_series", "learned_weights", "usual_weights"]
 _USUAL = {
     "smoothing": 2.0,
     "theta": 1.0,
+    "autoregression": 1.0,
     "window": 2.0,
     "guided": 2.0,
     "tutorial": 1.0,

@@ -13,17 +13,23 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from timeglass.forecast.windows import Sight
 from timeglass.types import Array
 
-__all__ = ["Scores", "disagreement", "one_step_error", "unit_of"]
+__all__ = ["Scores", "disagreement", "normal_half", "one_step_error", "unit_of", "usual_times", "widening"]
 
 _FIRST = 3  # rows from which on smoothing's errors count
 _LEAST = 1e-4
 _FEW = 50  # scores at a step, below which its neighbours' count too
 _OPINIONS = ("smoothing", "theta", "window", "guided")
 _LEAST_INDEPENDENT = 2.0
+# Independent errors at which their own tails, and their own size, count as much as what holds without them: tails that
+# are alike, and smoothing's errors of all the time before.
+_TRUST = 5.0
+_FIRST_SHARE, _FIRST_ORIGIN = 4, 6  # smoothing must have seen so much of a series before its errors count there
+_MOST_ORIGINS = 50_000
 
 
 def one_step_error(sight: Sight) -> Array:
@@ -50,23 +56,89 @@ def unit_of(error: Array, members: Mapping[str, Array]) -> Array:
     return error[:, None] + disagreement(members)
 
 
+def usual_times(sight: Sight, known: NDArray[np.int64], error: Array, horizon: int) -> Array:
+    """(K,): how many times as large smoothing's errors were before the rows held back as they were in those.
+
+    The first `known` (S,) rows of each series lie before. A quiet month is a poor measure of the months to come, and a
+    wild one, too; smoothing has forecast all the time before, and knew no later row. `error` (S,) is what its errors
+    are measured in. Indices of a season that were learned from the very rows understate errors by the square root of
+    (1 - 1/c) / (1 + 1/c), c being the number of seasons.
+    """
+    lengths, period = np.diff(sight.offsets), sight.form.seasons.shape[1]
+    first = np.minimum(np.maximum(_FIRST_ORIGIN, known // _FIRST_SHARE), known)
+    before = _sizes(sight, first, known, error, horizon)
+    held = _sizes(sight, known, lengths, error, horizon)
+    seasons = np.maximum(known / period, 2.0)
+    learned = np.where(sight.form.seasons.any(axis=1), np.sqrt((1 + 1 / seasons) / (1 - 1 / seasons)), 1.0)
+    before *= learned[:, None]
+    both = np.isfinite(before) & np.isfinite(held)
+    count = both.sum(axis=0)
+    if not count.any():
+        return np.ones(horizon)
+    before, held = (np.where(both, sizes, 0.0).sum(axis=0) + _LEAST * count for sizes in (before, held))
+    times = np.log(np.divide(before, held, out=np.ones(horizon), where=count > 0))
+    times[count == 0] = times[count > 0].mean()
+    reach = horizon // 4  # steps beside, whose errors are nearly the same ones
+    return np.exp([times[max(0, k - reach) : k + reach + 1].mean() for k in range(horizon)])
+
+
+def _sizes(sight: Sight, first: NDArray[np.int64], end: NDArray[np.int64], error: Array, horizon: int) -> Array:
+    """Mean absolute errors (S, K) of smoothing from the origins `first` (S,) to `end` (S,), of rows before that end."""
+    stride = max(1, int((end - first).sum()) // _MOST_ORIGINS)
+    own = [np.arange(a, b, stride) for a, b in zip(first, end, strict=True)]
+    which = np.repeat(np.arange(len(own)), [len(some) for some in own])
+    origins = np.concatenate(own)
+    rows = origins[:, None] + np.arange(horizon)
+    came = rows < end[which][:, None]
+    actual = sight.z[np.minimum(sight.offsets[which][:, None] + rows, len(sight.z) - 1)]
+    season = sight.form.season(which[:, None], rows)
+    size = np.abs(actual - season - sight.smoothed.damped(sight.offsets[which] + origins - 1, horizon))
+    sums, counts = (np.zeros((len(own), horizon)) for _ in range(2))
+    np.add.at(sums, which, np.where(came, size, 0.0) / error[which][:, None])
+    np.add.at(counts, which, came)
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def widening(share: float, count: float) -> float:
+    """How much wider than its quantiles an interval is: Student's over the normal one's, and the new case's own error.
+
+    `count` errors are independent. R. A. Fisher, E. A. Cornish, "The percentile points of distributions having known
+    cumulants", 1960.
+
+    >>> round(widening(0.9, 40.0), 3)
+    1.036
+    """
+    count, normal = max(count, _LEAST_INDEPENDENT), NormalDist().inv_cdf((1 + share) / 2)
+    return float(np.sqrt(1 + 1 / count) * (1 + (normal**2 + 1) / (4 * count)))
+
+
+def normal_half(share: float, count: float) -> float:
+    """Half of a normal interval that holds such a share, in standard deviations, widened likewise.
+
+    >>> round(normal_half(0.9, 1e9), 3)
+    1.645
+    """
+    return NormalDist().inv_cdf((1 + share) / 2) * widening(share, count)
+
+
 @dataclass(frozen=True, eq=False)
 class Scores:
     """Errors of held-back forecasts in their units, (B, K), NaN where nothing came."""
 
     scores: Array
     independent: Array | float  # (K,), or the same for all steps: how many of the scores do not depend on each other
+    usual: Array | float = 1.0  # (K,): how many times as large errors of the time before were
 
     def quantiles(self, share: float, horizon: int) -> tuple[Array, Array]:
         """Lower and upper ends (horizon,), in units, of an interval that holds such a share of the errors.
 
-        An interval holds the point forecast, never narrows with the step, and lies inside that of a larger share. As
-        the quantiles rest on few independent errors, they are widened as Student's t is beside the normal distribution.
-        Steps beyond the held-back ones widen with the square root of the step.
+        An interval holds the point forecast, never narrows with the step, and lies inside that of a larger share. The
+        fewer independent errors there are, the more it is as if each had come with either sign, and as large as errors
+        were in the time before; and it is wider, as Student's t is beside the normal distribution. Steps beyond the
+        held-back ones widen with the square root of the step.
         """
         steps = self.scores.shape[1]
-        tails = np.array([(1 - share) / 2, (1 + share) / 2])
-        ends = np.array([np.quantile(self._around(step), tails) * self.widening(share, step) for step in range(steps)])
+        ends = np.array([self._ends(share, step) for step in range(steps)])
         low = np.minimum.accumulate(np.minimum(ends[:, 0], 0.0))
         high = np.maximum.accumulate(np.maximum(ends[:, 1], 0.0))
         if horizon > steps:
@@ -74,21 +146,15 @@ class Scores:
             low, high = np.append(low, low[-1] * growth), np.append(high, high[-1] * growth)
         return low[:horizon], high[:horizon]
 
-    def widening(self, share: float, step: int = 0) -> float:
-        """How much wider than the quantiles: Student's over the normal one's, and the new case's own error.
-
-        R. A. Fisher, E. A. Cornish, "The percentile points of distributions having known cumulants", 1960.
-
-        >>> round(Scores(np.zeros((1, 1)), 40.0).widening(0.9), 3)
-        1.036
-        """
-        count = max(float(np.broadcast_to(self.independent, self.scores.shape[1])[step]), _LEAST_INDEPENDENT)
-        normal = NormalDist().inv_cdf((1 + share) / 2)
-        return float(np.sqrt(1 + 1 / count) * (1 + (normal**2 + 1) / (4 * count)))
-
-    def normal(self, share: float) -> float:
-        """Half of a normal interval that holds such a share, in standard deviations, widened likewise."""
-        return NormalDist().inv_cdf((1 + share) / 2) * self.widening(share)
+    def _ends(self, share: float, step: int) -> Array:
+        scores, steps = self._around(step), self.scores.shape[1]
+        count = max(1.0, float(np.broadcast_to(self.independent, steps)[step]))
+        doubt = _TRUST / (_TRUST + count)
+        tails = np.quantile(scores, [(1 - share) / 2, (1 + share) / 2])
+        alike = np.quantile(np.abs(scores), share) * np.array([-1.0, 1.0])
+        times = float(np.broadcast_to(self.usual, steps)[step]) ** doubt
+        # Errors of either sign are up to twice as many.
+        return ((1 - doubt) * tails + doubt * alike) * times * widening(share, count * (1 + doubt))
 
     def _around(self, step: int) -> Array:
         """The scores at a step, and at as many steps around it as it takes to have enough."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timeglass.forecast.doubt import Scores
+from timeglass.forecast.doubt import normal_half
 from timeglass.forecast.history import History, dates_after
-from timeglass.forecast.learn import Learned, learn
+from timeglass.forecast.learn import Learned, Outlook, learn
 from timeglass.forecast.outcome import Forecast, Replaced
 from timeglass.forecast.settings import Task
 from timeglass.forecast.simple import sort_out
@@ -77,7 +77,7 @@ def forecast_ahead(
     fitted: Fitted, history: History, horizon: int, levels: Sequence[float], *, channels: Channels | None = None
 ) -> Forecast:
     """The `horizon` rows after the last of each series."""
-    size, replaced = len(history.panel), fitted.replaced | _smoothed_only(fitted, history)
+    size, replaced = len(history.panel), _replaced_now(fitted, history) | _smoothed_only(fitted, history)
     names = sorted({name for group in fitted.groups for name in group.learned.weights})
     networks = max((group.learned.networks for group in fitted.groups), default=0)
     found = Forecast(
@@ -108,9 +108,9 @@ def _fill(found: Forecast, group: Group, series: list[Array], channels: Channels
     outlook = learned.outlook(series, which, origins, found.point.shape[1], channels=own)
     found.point[at] = learned.core.form.inverse(which, outlook.point)
     for level in found.low:
-        below, above = interval_ends(learned, outlook.unit, level / 100)
-        found.low[level][at] = learned.core.form.inverse(which, outlook.point + below)
-        found.high[level][at] = learned.core.form.inverse(which, outlook.point + above)
+        low, high = interval_ends(learned, outlook, level / 100)
+        found.low[level][at] = learned.core.form.inverse(which, low)
+        found.high[level][at] = learned.core.form.inverse(which, high)
     for name, values in outlook.members.items():
         found.members[name][at] = learned.core.form.inverse(which, values)
         found.weights[name][at] = learned.weights[name]
@@ -121,24 +121,38 @@ def _fill(found: Forecast, group: Group, series: list[Array], channels: Channels
 def _fill_simply(found: Forecast, s: int, y: Array) -> None:
     """A series that stays as it is, in intervals as wide as its few changes were, growing as a random walk's do."""
     found.point[s] = y[-1]
-    change = float(np.abs(np.diff(y)).mean()) if len(y) > 1 else 0.0
+    change = float(np.abs(np.diff(y)).mean()) if len(y) > 1 else np.nan  # of one row nothing is known
     spread = _STANDARD * change * np.sqrt(np.arange(1, found.point.shape[1] + 1))
     for level in found.low:
-        half = spread * Scores(np.zeros((1, 1)), float(len(y))).normal(level / 100)
+        half = spread * normal_half(level / 100, len(y))
         found.low[level][s], found.high[level][s] = found.point[s] - half, found.point[s] + half
 
 
-def interval_ends(learned: Learned, unit: Array, share: float) -> tuple[Array, Array]:
-    """How far below and above the point forecast an interval reaches, (B, K) in z.
+def interval_ends(learned: Learned, outlook: Outlook, share: float) -> tuple[Array, Array]:
+    """The lower and the upper ends (B, K) of intervals, in z, that hold such a share.
 
     Without a record the errors are taken to be normal, as large as smoothing's, and to grow as a random walk's do.
     """
-    horizon = unit.shape[1]
+    horizon = outlook.unit.shape[1]
     if learned.scores is None:
-        half = _STANDARD * Scores(np.zeros((1, 1)), 2.0).normal(share) * np.sqrt(np.arange(1, horizon + 1)) * unit
-        return -half, half
-    below, above = learned.scores.quantiles(share, horizon)
-    return below * unit, above * unit
+        above = _STANDARD * normal_half(share, 2.0) * np.sqrt(np.arange(1, horizon + 1))
+        below = -above
+    else:
+        below, above = learned.scores.quantiles(share, horizon)
+    low, high = (np.clip(outlook.point + end * outlook.unit, *outlook.reach) for end in (below, above))
+    return low, high
+
+
+def _replaced_now(fitted: Fitted, history: History) -> dict[int, Replaced]:
+    """Series that are forecast by a simpler rule; why, as things stand with the rows that came since."""
+    series = history.series
+    again = sort_out([one.series for one in fitted.replaced.values()], [series[s] for s in fitted.replaced]).replaced
+    found = dict(fitted.replaced)
+    for number, (s, one) in enumerate(fitted.replaced.items()):
+        if number not in again:
+            why = f"{one.why}, when it was fitted: fit anew to learn from the rows that came since"
+            found[s] = Replaced(one.series, "last value", why)
+    return found
 
 
 def _smoothed_only(fitted: Fitted, history: History) -> dict[int, Replaced]:

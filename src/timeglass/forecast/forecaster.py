@@ -15,7 +15,7 @@ from timeglass.forecast.covariates import Beside, calendar_alone, read_beside, v
 from timeglass.forecast.falling_back import Fallback, choose_fallback, fall_back
 from timeglass.forecast.fitted import Fitted, fit_groups, forecast_ahead
 from timeglass.forecast.future_values import read_future
-from timeglass.forecast.history import History, append, check_season, read_history
+from timeglass.forecast.history import History, append, check_logged, check_season, read_history
 from timeglass.forecast.outcome import Forecast, Replaced
 from timeglass.forecast.record import Coverage, coverage_of
 from timeglass.forecast.self_audit import audit_run
@@ -316,6 +316,8 @@ class Forecaster:
             raise OptionError(f"seed: expected a whole number from 0 to 2**64 - 2, got {self.seed!r}")
 
     def _task(self, history: History) -> Task:
+        if self.log:
+            check_logged(history)
         panel = history.panel
         season = check_season(self.season)
         if season is None:

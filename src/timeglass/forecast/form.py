@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from timeglass.forecast.season import shrunken_season
 from timeglass.types import Array
 
-__all__ = ["Form"]
+__all__ = ["SMALLEST_LOGGED", "Form"]
+
+SMALLEST_LOGGED = 1e-290  # of a value; what a forecast takes off the logarithm of a smaller one leaves the doubles
 
 # A value this far below the median would be a huge step in logarithms: such a series keeps its units.
 _LOWEST_SHARE = 0.02
+# Logarithms of values that differ by less than this share have lost most digits of the differences.
+_LEAST_RATIO = 1 + 1e-6
 # Changes smaller than this share of the level count as this: else a nearly constant series would outweigh all others.
 _LEAST_SPREAD = 1e-3
 _LARGEST_LOG = 690.0  # exp of more leaves the doubles
@@ -39,29 +43,33 @@ class Form:
     limits: Array  # (S, 2)
 
     @classmethod
-    def fit(cls, series: Sequence[Array], period: int, *, log: bool | None = None) -> Form:
+    def fit(
+        cls, series: Sequence[Array], period: int, *, log: bool | None = None, logged: Sequence[bool] | None = None
+    ) -> Form:
         """Learns from the rows of each series. `log` says whether to take logarithms; None where they suit.
+
+        `logged` tells it of each series, in place of `log`.
 
         >>> form = Form.fit([np.array([1.0, 2.0, 4.0]), np.array([-1.0, 0.0, 1.0])], 1)
         >>> form.logged.tolist(), form.spread.round(3).tolist()
         ([True, False], [0.693, 1.5])
         """
         size, period = len(series), max(1, period)
-        logged, center, unit = np.zeros(size, bool), np.zeros(size), np.ones(size)
+        center, unit = np.zeros(size), np.ones(size)
+        chosen = np.array([_suits(y, log) for y in series] if logged is None else logged, bool)
         seasons, spread, lowest = np.zeros((size, period)), np.empty(size), np.full(size, -np.inf)
         limits = np.empty((size, 2))
         for s, y in enumerate(series):
             low, middle = float(y.min()), float(np.median(y))
-            logged[s] = low > 0 and log is not False and (log is True or low >= _LOWEST_SHARE * middle)
             lowest[s] = 0.0 if low >= 0 else -np.inf
-            if not logged[s]:
+            if not chosen[s]:
                 center[s] = middle
                 unit[s] = float(np.mean(np.abs(y - middle))) or abs(middle) or 1.0
-            z = np.log(y) if logged[s] else (y - center[s]) / unit[s]
+            z = np.log(y) if chosen[s] else (y - center[s]) / unit[s]
             limits[s] = z.min(), z.max()
             spread[s] = max(float(np.abs(np.diff(z)).mean()) if len(z) > 1 else 0.0, _LEAST_SPREAD)
             seasons[s] = shrunken_season(z, period)
-        return cls(logged, center, unit, seasons, spread, lowest, limits)
+        return cls(chosen, center, unit, seasons, spread, lowest, limits)
 
     def transform(self, s: int, values: Array) -> Array:
         """Z of values (rows,) of series s; a value that has no logarithm counts as the smallest that has one here."""
@@ -82,3 +90,11 @@ class Form:
         exponent = np.clip(np.where(logged, z, 0.0), -_LARGEST_LOG, _LARGEST_LOG)
         plain = self.center[which].reshape(shape) + self.unit[which].reshape(shape) * z
         return np.where(logged, np.exp(exponent), np.maximum(plain, self.lowest[which].reshape(shape)))
+
+
+def _suits(y: Array, log: bool | None) -> bool:
+    """Whether to take logarithms of such values."""
+    low = float(y.min())
+    if log is not None or low < SMALLEST_LOGGED:
+        return log is True and low > 0
+    return low >= _LOWEST_SHARE * float(np.median(y)) and float(y.max()) > _LEAST_RATIO * low

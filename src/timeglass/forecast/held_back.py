@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timeglass.forecast.combine import independent_series
-from timeglass.forecast.doubt import one_step_error
+from timeglass.forecast.doubt import one_step_error, usual_times
 from timeglass.forecast.form import Form
 from timeglass.forecast.layout import layout_for
 from timeglass.forecast.members import fit_core, member_forecasts
@@ -43,6 +43,7 @@ class HeldBack:
     unit: Array  # (B,)
     form: Form
     place: NDArray[np.int64]
+    usual: Array  # (K,): how many times as large smoothing's errors were in all the time before
     independent: float  # how many of the forecasts do not depend on each other
 
 
@@ -61,12 +62,14 @@ def hold_back(
     series: Sequence[Array],
     task: Task,
     *,
+    logged: NDArray[np.bool_] | None = None,
     channels: Channels | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> HeldBack | None:
     """Learns from all but each series' last rows and forecasts those from every origin; None where too few are left.
 
-    `series` are values (rows,) in their units.
+    `series` are values (rows,) in their units, `logged` (S,) says of which the logarithms are forecast, where that is
+    known: it must be of those that are once all rows are learned from, or the record would be another method's.
     """
     lengths, horizon = np.array([len(y) for y in series]), task.horizon
     held = rows_held_back([len(y) for y in series], horizon)
@@ -75,7 +78,7 @@ def hold_back(
         return None
     known = [series[s][: lengths[s] - held] for s in long.tolist()]
     beside = None if channels is None else channels.of(long)
-    form = Form.fit(known, task.period, log=task.log)
+    form = Form.fit(known, task.period, log=task.log, logged=None if logged is None else logged[long].tolist())
     whole = look(form, [series[s] for s in long.tolist()], beside, horizon=horizon)
     past = first_rows(whole, lengths[long] - held)
     layout = layout_for([len(y) for y in known], task)
@@ -87,7 +90,9 @@ def hold_back(
     members, lanes = member_forecasts(core, whole, place, origins, horizon)
     rows = origins[:, None] + np.arange(horizon)
     came = whole.z[np.minimum(whole.offsets[place][:, None] + rows, len(whole.z) - 1)]
+    error = one_step_error(past)
     return HeldBack(
         long[place], origins, np.where(rows < lengths[long][place][:, None], came, np.nan), members, lanes,
-        form.spread[place], one_step_error(past)[place], form, place, independent_series(past) * held / horizon,
+        form.spread[place], error[place], form, place, usual_times(whole, lengths[long] - held, error, horizon),
+        independent_series(past) * held / horizon,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 
 from timeglass.dates.calendar import Dates
 from timeglass.errors import InputError, OptionError
+from timeglass.forecast.form import SMALLEST_LOGGED
 from timeglass.read.cells import type_of
 from timeglass.read.options import ReadOptions
 from timeglass.read.reading import read_panel
@@ -21,6 +22,7 @@ from timeglass.words import quoted
 __all__ = [
     "History",
     "append",
+    "check_logged",
     "check_season",
     "column_names",
     "dates_after",
@@ -31,6 +33,7 @@ __all__ = [
 
 _LARGEST = 1e250  # of a value: forecasts, their intervals and sums over many rows must be doubles, too
 _FARTHEST = 1e20  # medians of its series: networks see a series in its own unit, in single precision
+_UNNAMED = "y"  # the id of a series that came without one
 _LONG = {"id": "unique_id", "time": "ds", "value": "y"}  # what the columns of a long frame are usually called
 
 
@@ -113,7 +116,7 @@ def _time_type(source: Any, kind: str, time: str | int | None) -> Any:
 
 def _panel_of(series: Series) -> Panel:
     return Panel(
-        (series.name or "y",), np.asarray(series.values), series.dates, np.array([0, len(series)]), series.lines,
+        (series.name or _UNNAMED,), np.asarray(series.values), series.dates, np.array([0, len(series)]), series.lines,
         (series.position,), series.origin, series.frequency, series.zone, series.date_format,
     )  # fmt: skip
 
@@ -146,6 +149,21 @@ def _check_sizes(panel: Panel, name: str) -> None:
         )
 
 
+def check_logged(history: History) -> None:
+    """Refuses values that have no logarithm: an `InputError` names the first of them."""
+    panel = history.panel
+    wrong = np.flatnonzero(panel.values < SMALLEST_LOGGED)
+    if len(wrong):
+        row = int(wrong[0])
+        s = int(np.searchsorted(panel.offsets, row, "right")) - 1
+        column = panel.columns[s if len(panel.columns) > 1 else 0]
+        raise InputError(
+            f"{panel.origin.name}:{panel.lines[row]}:{column}: series {quoted(panel.ids[s])} holds "
+            f"{as_text(float(panel.values[row]))}, and logarithms need values above 0, at least {SMALLEST_LOGGED:g}: "
+            "leave out log=True (--log)"
+        )
+
+
 def dates_after(history: History, s: int, count: int) -> Dates:
     """The dates (count,) of the rows that follow series s; numbers where the rows are numbered.
 
@@ -170,8 +188,8 @@ def append(history: History, more: History) -> History:
     """
     old, new = history.panel, more.panel
     if len(old) == 1 and len(new) == 1 and more.panel.dates is None and old.dates is not None:
-        new = replace(new, ids=old.ids, dates=dates_after(history, 0, len(new.values)), frequency=old.frequency)
-    if len(old) == 1 and len(new) == 1:
+        new = replace(new, dates=dates_after(history, 0, len(new.values)), frequency=old.frequency)
+    if len(old) == 1 and len(new) == 1 and _UNNAMED in (*old.ids, *new.ids):
         new = replace(new, ids=old.ids)
     unknown = [name for name in new.ids if name not in set(old.ids)]
     if unknown:

@@ -15,7 +15,7 @@ from timeglass.forecast.held_back import MANY_SERIES, HeldBack, hold_back
 from timeglass.forecast.layout import layout_for
 from timeglass.forecast.members import Core, fit_core, member_forecasts
 from timeglass.forecast.settings import Task
-from timeglass.forecast.windows import Channels, Sight, look
+from timeglass.forecast.windows import Channels, Sight, look, reach
 from timeglass.types import Array
 
 __all__ = ["Learned", "Outlook", "learn", "scores_of"]
@@ -31,6 +31,7 @@ class Outlook:
     members: dict[str, Array]  # (B, K) each
     lanes: Array  # (L, B, K)
     unit: Array  # (B, K)
+    reach: tuple[Array, Array]  # (B, K) each: what no forecast goes below and above
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,7 @@ class Learned:
             members,
             lanes,
             unit_of((one_step_error(sight) if error is None else error)[which], members),
+            reach(sight, which, origins, horizon),
         )
 
 
@@ -87,13 +89,14 @@ def learn(
     """
     lengths = [len(y) for y in series]
     part = _halves(on_progress)
-    held_back = hold_back(series, task, channels=channels, on_progress=part[0])
     form = Form.fit(series, task.period, log=task.log)
+    held_back = hold_back(series, task, logged=form.logged, channels=channels, on_progress=part[0])
     sight = look(form, series, channels, horizon=task.horizon)
-    core = fit_core(sight, layout_for(lengths, task), task.networks, seed=task.seed, on_progress=part[1])
+    far = held_back is not None and "autoregression" in held_back.members  # or there would be no record of it
+    core = fit_core(sight, layout_for(lengths, task), task.networks, seed=task.seed, far=far, on_progress=part[1])
     if held_back is not None and not set(core.trained) <= set(held_back.members):
         held_back = None  # too little was left to train on: its record would be that of other models
-    members = _member_names(core)
+    members = core.members
     weights = usual_weights(members, independent_series(sight) * float(np.median(lengths)))
     scores = None
     if held_back is not None:
@@ -111,13 +114,7 @@ def scores_of(held_back: HeldBack, weights: dict[str, float]) -> Scores:
     steps, few = held_back.actual.shape[1], len(np.unique(held_back.which)) < MANY_SERIES
     repeats = steps / np.arange(1, steps + 1) if few else np.ones(steps)
     errors = held_back.actual - combine(weights, held_back.members)
-    return Scores(errors / unit_of(held_back.unit, held_back.members), held_back.independent * repeats)
-
-
-def _member_names(core: Core) -> list[str]:
-    if core.tutorial is not None:
-        return ["tutorial"]
-    return ["smoothing", "theta", *(["linear"] if core.linear is not None else []), *core.trained]
+    return Scores(errors / unit_of(held_back.unit, held_back.members), held_back.independent * repeats, held_back.usual)
 
 
 def _halves(on_progress: OnProgress | None) -> tuple[OnProgress | None, OnProgress | None]:

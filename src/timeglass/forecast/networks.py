@@ -1,9 +1,10 @@
 """The networks of a forecast, shared by all series, and the linear model on the same inputs that they must beat.
 
-Kind "window" reads the window alone; kind "guided" reads on, over what smoothing expects of the rows to come, and
-learns what to change in that, as in S. Smyl, "A hybrid method of exponential smoothing and recurrent neural networks
-for time series forecasting", International Journal of Forecasting 36, 2020. Both have a linear way beside the recurrent
-one, and give `horizon` rows at once; for more, their own forecasts are read on as if they had come.
+Kind "window" reads the window alone; kind "guided" reads on, over what autoregression, or of short series smoothing,
+expects of the rows to come, and learns what to change in that, as in S. Smyl, "A hybrid method of exponential smoothing
+and recurrent neural networks for time series forecasting", International Journal of Forecasting 36, 2020. Both have a
+linear way beside the recurrent one, and give `horizon` rows at once; for more, their own forecasts are read on as if
+they had come.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from timeglass.forecast.layout import Layout
 from timeglass.forecast.settings import Networks
-from timeglass.forecast.windows import Sight, inputs, smoothed_paths, window_rows
+from timeglass.forecast.windows import Sight, inputs, window_rows
 from timeglass.model.history import History
 from timeglass.model.sequential import Sequential
 from timeglass.network.layers import GRU, LSTM, Dense, Input, LinearSkip, SimpleRNN
@@ -24,7 +25,7 @@ from timeglass.train.optimizers import Adam
 from timeglass.train.schedules import CosineDecay
 from timeglass.types import Array, Floats
 
-__all__ = ["CELLS", "Linear", "drawn", "fit_linear", "losses_of", "run", "train_networks", "training_set"]
+__all__ = ["CELLS", "Guide", "Linear", "drawn", "fit_linear", "losses_of", "run", "train_networks", "training_set"]
 
 CELLS = {"simple": SimpleRNN, "gru": GRU, "lstm": LSTM}
 _MOST_WINDOWS = 200_000  # more are drawn from
@@ -36,16 +37,17 @@ _RIDGE = 1e-3  # of the mean square of an input
 _MOST_AT_ONCE = 50_000  # windows
 
 Trained = Callable[[Floats], Array]  # inputs (N, T', F) → (L, N, horizon) in units of spread
+# What is expected of the rows after the first `origins` (N,) of the series `which` (N,): z (N, horizon).
+Guide = Callable[[Sight, NDArray[np.int64], NDArray[np.int64], int], Array]
 
 
 def training_set(
-    sight: Sight, layout: Layout, which: NDArray[np.int64], origins: NDArray[np.int64], *, guided: bool
+    sight: Sight, layout: Layout, which: NDArray[np.int64], origins: NDArray[np.int64], path: Array | None
 ) -> tuple[Floats, Floats, Floats]:
-    """Inputs (N, T', F), targets (N, horizon) and weights (N,)."""
-    damped = smoothed_paths(sight, which, origins, layout.horizon)[0] if guided else None
-    x, level, unit = inputs(sight, layout, which, origins, window_rows(sight, layout, which, origins), damped)
+    """Inputs (N, T', F), targets (N, horizon) and weights (N,); guided by a path (N, horizon), if there is one."""
+    x, level, unit = inputs(sight, layout, which, origins, window_rows(sight, layout, which, origins), path)
     came = sight.z[(sight.offsets[which] + origins)[:, None] + np.arange(layout.horizon)]
-    y = (came - (level[:, None] if damped is None else damped)) / unit[:, None]
+    y = (came - (level[:, None] if path is None else path)) / unit[:, None]
     # A unit of spread is so much of z: with the weight, all series' errors count in z, where 0.1 is 10 %.
     return x, y.astype(np.float32), (unit / unit.mean()).astype(np.float32)
 
@@ -71,7 +73,7 @@ def train_networks(
 ) -> tuple[Sequential, Array]:
     """`settings.count // 2` networks on windows x (N, T', F), targets y (N, K), by absolute error; losses (L, epochs).
 
-    At the start the output is 0, which is the level or what smoothing expects.
+    At the start the output is 0, which is the level or what the guide expects.
     """
     count = max(1, settings.count // 2)
     batch = int(np.clip(len(x) // _BATCHES, _SMALLEST_BATCH, _LARGEST_BATCH))
@@ -119,11 +121,11 @@ def fit_linear(x: Floats, y: Floats, weights: Floats) -> Linear:
 
 def run(
     trained: Trained, sight: Sight, layout: Layout, which: NDArray[np.int64], origins: NDArray[np.int64],
-    *, horizon: int, guided: bool,
+    *, horizon: int, guide: Guide | None = None,
 ) -> Array:  # fmt: skip
-    """Forecasts of z, (L, N, horizon), by each of the L models."""
+    """Forecasts of z, (L, N, horizon), by each of the L models, which read on over what the `guide` expects."""
     parts = [
-        _run_part(trained, sight, layout, which[i : i + _MOST_AT_ONCE], origins[i : i + _MOST_AT_ONCE], horizon, guided)
+        _run_part(trained, sight, layout, which[i : i + _MOST_AT_ONCE], origins[i : i + _MOST_AT_ONCE], horizon, guide)
         for i in range(0, len(which), _MOST_AT_ONCE)
     ]
     return np.concatenate(parts, axis=1)
@@ -131,11 +133,11 @@ def run(
 
 def _run_part(
     trained: Trained, sight: Sight, layout: Layout, which: NDArray[np.int64], origins: NDArray[np.int64],
-    horizon: int, guided: bool,
+    horizon: int, guide: Guide | None,
 ) -> Array:  # fmt: skip
     step = layout.horizon
     blocks = -(-horizon // step)
-    path = smoothed_paths(sight, which, origins, blocks * step)[0] if guided else None
+    path = None if guide is None else guide(sight, which, origins, blocks * step)
     window = window_rows(sight, layout, which, origins)
     found: list[Array] = []
     for block in range(blocks):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timeglass.errors import DataError
+from timeglass.forecast.autoregression import Autoregression
 from timeglass.forecast.fitted import Group
 from timeglass.forecast.form import Form
 from timeglass.forecast.held_back import HeldBack
@@ -33,7 +34,7 @@ from timeglass.words import quoted
 
 __all__ = ["group_arrays", "group_header", "group_of", "group_shapes", "joined", "parted", "total"]
 
-_KEYS = ["series", "layout", "windows", "members", "linear_inputs", "models", "held_back"]
+_KEYS = ["series", "layout", "windows", "members", "linear_inputs", "lags", "models", "held_back"]
 _HELD_KEYS = ["series", "forecasts", "members", "independent"]
 _MODELS = ("window", "guided", "tutorial")
 _MOST = 2**40  # of anything that is counted
@@ -54,6 +55,7 @@ def group_header(group: Group, arrays: dict[str, Array]) -> dict[str, Any]:
         "windows": core.windows,
         "members": list(learned.weights),
         "linear_inputs": None if core.linear is None else len(core.linear.coefficients) - 1,
+        "lags": None if core.autoregression is None else core.autoregression.coefficients.shape[1] - 1,
         "models": {
             name: [len(arrays[f"model.{name}"]), model.networks, core.losses[name].shape[1]]
             for name, model in core.trained.items()
@@ -80,12 +82,15 @@ def group_arrays(group: Group) -> dict[str, Array]:
     }
     if core.linear is not None:
         arrays["linear"] = core.linear.coefficients
+    if core.autoregression is not None:
+        arrays["autoregression"] = core.autoregression.coefficients.ravel()  # groups may differ in their lags
     for name, model in core.trained.items():
         arrays[f"model.{name}"] = np.frombuffer(model_bytes(_bare(model), _ENDING), np.uint8)
         arrays[f"losses.{name}"] = core.losses[name].ravel()  # groups may differ in the number of epochs
     if held is not None:
         actual = np.where(np.isnan(held.actual), 0.0, held.actual)  # beyond a series' end: how far that is, is known
         parts = {"place": held.place, "origins": held.origins, "actual": actual, "unit": held.unit}
+        parts["usual"] = held.usual
         parts |= {f"members.{name}": values for name, values in held.members.items()}
         first = np.unique(held.place, return_index=True)[1]
         arrays |= {f"held_back.{name}": values for name, values in parts.items()}
@@ -127,6 +132,8 @@ def group_shapes(given: Any, task: Task) -> Shapes:
     }
     if given["linear_inputs"] is not None:
         shapes["linear"] = (_REAL, (_count("group linear_inputs", given["linear_inputs"]) + 1, _at_once(task)))
+    if given["lags"] is not None:
+        shapes["autoregression"] = (_REAL, (series * (_count("group lags", given["lags"], least=1) + 1),))
     for name in _names("group models", list(_object("group models", given["models"])), _MODELS):
         size, networks, epochs = _sizes_of(name, given["models"])
         shapes |= {f"model.{name}": (_BYTE, (size,)), f"losses.{name}": (_REAL, (networks * epochs,))}
@@ -139,6 +146,7 @@ def group_shapes(given: Any, task: Task) -> Shapes:
         raise DataError(f"group held_back series: expected at most {series:,}, got {some:,}")
     parts = {"place": (_LONG, (count,)), "origins": (_LONG, (count,)), "unit": (_REAL, (count,))}
     steps_of = ["actual", *(f"members.{name}" for name in _names("held_back members", held["members"], MEMBERS))]
+    parts["usual"] = (_REAL, (task.horizon,))
     shapes |= {f"held_back.{name}": shape for name, shape in parts.items()}
     shapes |= {f"held_back.{name}": (_REAL, (count, task.horizon)) for name in steps_of}
     return shapes | {"held_back.series": (_LONG, (some,)), **_form_shapes("held_back.form", some, task.period)}
@@ -191,9 +199,8 @@ def group_of(
         raise DataError(f"tensor places: expected numbers of {len(rows):,} series")
     core = _core_of(given, arrays, task, channels)
     weights = dict(zip(given["members"], arrays["weights"].tolist(), strict=True))
-    wanted = ["smoothing", "theta", *(["linear"] * (core.linear is not None)), *core.trained]
-    if list(weights) != (wanted if core.tutorial is None else ["tutorial"]):
-        raise DataError(f"group members: expected {', '.join(wanted)}, got {', '.join(weights)}")
+    if tuple(weights) != core.members:
+        raise DataError(f"group members: expected {', '.join(core.members)}, got {', '.join(weights)}")
     held = None if given["held_back"] is None else _held_of(given["held_back"], arrays, rows[places])
     if missing := [name for name in weights if held is not None and name not in held.members]:
         raise DataError(f"held_back members: {missing[0]} is missing")
@@ -213,6 +220,10 @@ def _core_of(given: Any, arrays: dict[str, Array], task: Task, channels: int) ->
         losses[name] = arrays[f"losses.{name}"].reshape(networks, epochs)
     linear = Linear(arrays["linear"]) if "linear" in arrays else None
     window = models["window"]
+    lags = arrays.get("autoregression")
+    autoregression = None if lags is None else Autoregression(lags.reshape(given["series"], -1))
+    if autoregression is not None and linear is None:
+        raise DataError("group lags: expected none beside no networks")
     if (linear is None) != (window is None) or (window is None) != (models["guided"] is None):
         raise DataError("group models: expected linear, window and guided, or none of them")
     if linear is not None and window is not None:
@@ -221,7 +232,7 @@ def _core_of(given: Any, arrays: dict[str, Array], task: Task, channels: int) ->
             raise DataError(f"group linear_inputs: expected {inputs:,}, got {len(linear.coefficients) - 1:,}")
     windows = _count("group windows", given["windows"])
     form = _form_of("form", arrays)
-    return Core(form, layout, linear, window, models["guided"], models["tutorial"], windows, losses)
+    return Core(form, layout, linear, window, models["guided"], models["tutorial"], windows, losses, autoregression)
 
 
 def _layout_of(given: Any, task: Task) -> Layout:
@@ -262,21 +273,21 @@ def _form_of(prefix: str, arrays: dict[str, Array]) -> Form:
 
 def _held_of(given: Any, arrays: dict[str, Array], rows: NDArray[np.int64]) -> HeldBack:
     """`rows` are those of the group's series."""
-    series, place, origins, actual, unit = (
-        arrays[f"held_back.{name}"] for name in ("series", "place", "origins", "actual", "unit")
+    series, place, origins, actual, unit, usual = (
+        arrays[f"held_back.{name}"] for name in ("series", "place", "origins", "actual", "unit", "usual")
     )
     if (series < 0).any() or (series >= len(rows)).any() or (np.diff(series) <= 0).any():
         raise DataError(f"tensor held_back.series: expected rising numbers of {len(rows):,} series")
     if not np.array_equal(np.unique(place), np.arange(len(series))):
         raise DataError(f"tensor held_back.place: expected forecasts of each of {len(series):,} series")
     which, form = series[place], _form_of("held_back.form", arrays)
-    if (origins < 1).any() or (origins >= rows[which]).any() or (unit <= 0).any():
-        raise DataError("tensors held_back.origins and unit: expected rows of the series, and units above 0")
+    if (origins < 1).any() or (origins >= rows[which]).any() or min(unit.min(), usual.min()) <= 0:
+        raise DataError("tensors held_back.origins, unit, usual: expected rows of the series, and units above 0")
     came = origins[:, None] + np.arange(actual.shape[1]) < rows[which][:, None]
     members = {name: arrays[f"held_back.members.{name}"] for name in given["members"]}
     return HeldBack(
         which, origins, np.where(came, actual, np.nan), members, np.empty((0, *actual.shape)), form.spread[place], unit,
-        form, place, of_type("held_back independent", given["independent"], "float", 0, _MOST),
+        form, place, usual, of_type("held_back independent", given["independent"], "float", 0, _MOST),
     )  # fmt: skip
 
 

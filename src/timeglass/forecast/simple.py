@@ -33,6 +33,7 @@ def sort_out(ids: Sequence[str], series: Sequence[Array]) -> Sorted:
     for s, (name, y) in enumerate(zip(ids, series, strict=True)):
         if len(y) < FEWEST_ROWS:
             why = f"{len(y)} row{'s' * (len(y) != 1)}; at least {FEWEST_ROWS} are needed to learn from"
+            why += ", and one shows no spread: no intervals" * (len(y) == 1)
             replaced[s] = Replaced(name, "last value", why)
         elif np.ptp(y) == 0:
             replaced[s] = Replaced(name, "constant", "no variation; nothing to learn")

@@ -13,8 +13,19 @@ from timeglass.forecast.layout import Layout
 from timeglass.forecast.smoothing import Smoothed, smooth
 from timeglass.types import Array, Floats
 
-__all__ = ["Channels", "Sight", "first_rows", "inputs", "look", "smoothed_paths", "training_origins", "window_rows"]
+__all__ = [
+    "Channels",
+    "Sight",
+    "first_rows",
+    "inputs",
+    "look",
+    "reach",
+    "smoothed_paths",
+    "training_origins",
+    "window_rows",
+]
 
+_STRAIGHT = 3.0  # times what a line through all rows would go on by
 _OWN_CHANGE = 0.9  # of a window's unit: the rest keeps a quiet window from blowing up the next step
 
 
@@ -100,6 +111,22 @@ def smoothed_paths(
     at = sight.offsets[which] + origins - 1
     season = sight.form.season(which[:, None], origins[:, None] + np.arange(horizon))
     return sight.smoothed.damped(at, horizon) + season, sight.smoothed.theta(at, horizon) + season
+
+
+def reach(sight: Sight, which: NDArray[np.int64], origins: NDArray[np.int64], horizon: int) -> tuple[Array, Array]:
+    """The lowest and the highest z, both (N, horizon), that a forecast may come to.
+
+    Each is as far from the rows before the origin as these are from each other, and three times as far as a line
+    through them would go: what lies beyond comes of an outlier among the last rows, or of errors that feed themselves.
+    """
+    low, high = np.empty_like(sight.z), np.empty_like(sight.z)
+    for begin, end in zip(sight.offsets[:-1], sight.offsets[1:], strict=True):
+        low[begin:end] = np.minimum.accumulate(sight.z[begin:end])
+        high[begin:end] = np.maximum.accumulate(sight.z[begin:end])
+    at = sight.offsets[which] + origins - 1
+    far = 1 + _STRAIGHT * np.arange(1, horizon + 1) / origins[:, None]
+    room = (high[at] - low[at] + sight.form.spread[which])[:, None] * far
+    return low[at][:, None] - room, high[at][:, None] + room
 
 
 def inputs(

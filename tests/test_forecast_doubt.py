@@ -53,15 +53,14 @@ def test_usual_times_by_hand():
     assert wanted > 3
 
 
-@pytest.mark.parametrize(("horizon", "rows"), [(18, 60), (6, 80)])
-def test_short_random_walks_are_covered(horizon, rows):
-    """Of 24 walks, promised 95 %: with the held-back errors alone 76 % were covered at 60 rows."""
+def test_short_random_walks_are_covered():
+    """Of 40 walks, promised 95 %: by the quantiles of the few held-back errors alone 84 % were."""
     inside = []
-    for seed in range(24):
-        y = 100 + np.random.default_rng(seed).normal(size=rows + horizon).cumsum()
-        made = quick(horizon, season=12).fit(y[:rows]).forecast(level=[95])
-        inside.append((made.low[95][0] <= y[rows:]) & (y[rows:] <= made.high[95][0]))
-    assert 0.85 <= np.mean(inside) <= 1
+    for seed in range(100, 140):
+        y = 100 + np.random.default_rng(seed).normal(size=78).cumsum()
+        made = quick(18, season=12).fit(y[:60]).forecast(level=[95])
+        inside.append((made.low[95][0] <= y[60:]) & (y[60:] <= made.high[95][0]))
+    assert 0.9 <= np.mean(inside) <= 0.98
 
 
 def test_no_forecast_goes_beyond_its_reach():

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from timeglass.errors import InputError
-from timeglass.forecast import Covariates, Forecaster, Networks
+from timeglass.forecast import Covariates, Forecaster, Networks, sweep, tuning, tuning_split
 from timeglass.forecast.history import read_history
+from timeglass.forecast.networks import plan
 from timeglass.forecast.settings import Task
-from timeglass.forecast.sweep import Judged
+from timeglass.forecast.sweep import Judged, errors_of
 from timeglass.forecast.tuning import Search, tune
 from timeglass.forecast.tuning_optuna import _mark
-from timeglass.forecast.tuning_space import RATE
+from timeglass.forecast.tuning_space import RATE, default_space
 from timeglass.forecast.tuning_split import split_rows
 from timeglass.forecast.windows import Channels
 
@@ -93,3 +94,120 @@ def test_the_command_takes_the_covariates_of_its_table(timeglass, tmp_path):
     made = timeglass("tune", "sales.csv", "--future-columns", "price", *options)
     assert made.returncode == 0, made.stderr
     assert '"leaderboard"' in made.stdout
+
+
+# Large panels
+
+
+def panel(count=24, rows=60):
+    """Series that differ, named by their place."""
+    rng = np.random.default_rng(0)
+    parts = [
+        pd.DataFrame(
+            {"unique_id": f"{s:02d}", "ds": np.arange(rows), "y": s + rng.normal(size=rows), "price": float(s)}
+        )
+        for s in range(count)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """As if a panel were large that has more than 600 windows and 6 series."""
+    for name, value in (("_MANY_WINDOWS", 600), ("_SEARCHED_WINDOWS", 200), ("_SEARCHED_SERIES", 6)):
+        monkeypatch.setattr(tuning_split, name, value)
+
+
+@pytest.mark.usefixtures("large")
+def test_of_a_large_panel_some_series_are_searched():
+    task, history = Task(2, 1, QUICK), read_history(panel()[["unique_id", "ds", "y"]])
+    split = split_rows(history, task)
+    places = [next(s for s, own in enumerate(history.series) if own[0] == y[0]) for y in split.judged.series]
+    assert places == sorted(set(places))
+    assert [len(y) for y in split.judged.series] == [58] * 6
+    assert (split.judged.most, split.sample) == (200, "searched on 6 of 24 series, by at most 200 windows")
+    assert [y[0] for y in split_rows(history, task).judged.series] == [y[0] for y in split.judged.series]
+    assert {y[0] for y in split_rows(history, task.with_seed(1)).judged.series} != {y[0] for y in split.judged.series}
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("size", [{"count": 6, "rows": 400}, {"count": 12, "rows": 50}])
+def test_of_a_smaller_one_all_are(size):
+    split = split_rows(read_history(panel(**size)[["unique_id", "ds", "y"]]), Task(2, 1, QUICK))
+    assert (len(split.judged.series), split.judged.most, split.sample) == (size["count"], None, "")
+
+
+def test_the_usual_panels_are_small():
+    split = split_rows(read_history(panel(100, 300)[["unique_id", "ds", "y"]]), Task(2, 1, QUICK))
+    assert (len(split.judged.series), split.sample) == (100, "")
+    split = split_rows(read_history(panel(400, 80)[["unique_id", "ds", "y"]]), Task(2, 1, QUICK))
+    assert split.sample == "searched on 100 of 400 series, by at most 6,000 windows"
+
+
+@pytest.mark.usefixtures("large")
+def test_what_the_search_of_some_found_is_compared_on_all():
+    found = quick().tune(panel()[["unique_id", "ds", "y"]], search=RATES)
+    assert (found.gain.units, found.gain.series, found.gain.forecasts) == (24, 24, 24)
+    assert found.sentence().endswith(" (searched on 6 of 24 series, by at most 200 windows)")
+
+
+@pytest.mark.usefixtures("large")
+def test_covariates_stay_with_their_series():
+    table = panel()
+    beside = quick(covariates=Covariates(future=("price",)))._read(table, None)
+    split = split_rows(beside[0], Task(2, 1, QUICK), beside[1])
+    unit = np.abs(np.arange(24) - 11.5).mean()
+    for y, values in zip(split.judged.series, split.judged.channels.values, strict=True):
+        s = next(s for s, own in enumerate(beside[0].series) if own[0] == y[0])
+        np.testing.assert_allclose(values, (s - 11.5) / unit)
+    assert len(split.channels.values) == 24
+
+
+def test_no_more_windows_are_learned_from_than_was_said(monkeypatch):
+    seen, train = [], sweep.side_by_side
+
+    def training(networks, x, *rest, seed):
+        seen.append(x)
+        return train(networks, x, *rest, seed=seed)
+
+    monkeypatch.setattr(sweep, "side_by_side", training)
+    series = tuple(np.random.default_rng(0).normal(size=(4, 60)))
+    errors = [errors_of(Judged(series, 2, 1, None, most), [Task(2, 1, QUICK)])[0] for most in (None, 10_000, 50)]
+    assert [len(x) for x in seen[::2]] == [len(seen[0]), len(seen[0]), 50]
+    assert len(seen[0]) > 150
+    assert errors[0] == errors[1] != errors[2]
+    whole = {row.tobytes() for row in seen[0]}
+    assert all(row.tobytes() in whole for row in seen[4])
+
+
+def test_of_many_windows_epochs_that_come_to_the_same_are_one():
+    usual = default_space(Task(12, 12), 64)["networks__epochs"]
+    assert usual == (16, 32, 64)
+    for windows, wanted in ((10_000, usual), (20_000, (16, 32)), (200_000, (32,))):
+        task = Task(12, 12)
+        assert default_space(task, 64, windows)["networks__epochs"] == wanted
+        counts = [plan(Networks(epochs=epochs), windows).epochs for epochs in usual]
+        assert len(set(counts)) == len(wanted)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize(
+    ("count", "space", "wanted", "ending"),
+    [
+        (16, {RATE: (0.01,)}, [4, 4], "windows, with 4 networks)"),
+        (2, {RATE: (0.01,)}, [2, 2], "windows)"),
+        (16, {"networks__count": (6,)}, [16, 6], "windows)"),
+    ],
+)
+def test_few_networks_tell_settings_of_a_large_panel_apart(monkeypatch, count, space, wanted, ending):
+    seen = []
+
+    def errors_of(judged, tasks):
+        seen.extend(task.networks.count for task in tasks)
+        return [1.0 + len(seen)] * len(tasks)  # the default is the best: nothing is fitted
+
+    monkeypatch.setattr(tuning, "errors_of", errors_of)
+    table = panel()[["unique_id", "ds", "y"]]
+    made = Forecaster(2, 1, networks=Networks(count=count)).tune(table, search=Search(space, 2))
+    assert seen == wanted
+    assert made.sentence().endswith(ending)

@@ -11,12 +11,12 @@ from timeglass.forecast.doubt import normal_half
 from timeglass.forecast.history import History, dates_after
 from timeglass.forecast.learn import Learned, Outlook, learn
 from timeglass.forecast.outcome import Forecast, Replaced
-from timeglass.forecast.settings import Task
+from timeglass.forecast.settings import Networks, Task
 from timeglass.forecast.simple import sort_out
 from timeglass.forecast.windows import Channels
 from timeglass.types import Array
 
-__all__ = ["Fitted", "Group", "fit_groups", "forecast_ahead", "interval_ends"]
+__all__ = ["Fitted", "Group", "fit_groups", "forecast_ahead", "interval_ends", "learn_apart"]
 
 _LONG_SERIES, _FEW_SERIES = 1_000, 16  # series so long, and so few, have networks of their own
 _STANDARD = 1.2533  # the normal distribution's standard deviation in mean absolute errors
@@ -50,12 +50,7 @@ def fit_groups(
     series = history.series
     sorted_out = sort_out(history.panel.ids, series)
     places = list(sorted_out.learned)
-    own = task.networks.shared is False or (
-        task.networks.shared is None
-        and len(places) <= _FEW_SERIES
-        and bool(places)
-        and min(len(series[s]) for s in places) >= _LONG_SERIES
-    )
+    own = learn_apart(task.networks, [len(series[s]) for s in places])
     parts = [[s] for s in places] if own else [places] if places else []
     groups = []
     for number, part in enumerate(parts):
@@ -67,6 +62,17 @@ def fit_groups(
         )
         groups.append(Group(tuple(part), learned))
     return Fitted(task, tuple(groups), sorted_out.replaced)
+
+
+def learn_apart(networks: Networks, lengths: Sequence[int]) -> bool:
+    """Whether each of the series of these lengths has networks of its own: a few long ones do, unless told.
+
+    >>> learn_apart(Networks(), [2_000] * 3), learn_apart(Networks(), [2_000, 90])
+    (True, False)
+    """
+    if networks.shared is not None:
+        return not networks.shared
+    return 0 < len(lengths) <= _FEW_SERIES and min(lengths) >= _LONG_SERIES
 
 
 def _share(on_progress: Callable[[float], None] | None, number: int, parts: int) -> Callable[[float], None] | None:

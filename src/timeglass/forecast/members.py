@@ -18,10 +18,10 @@ from timeglass.forecast.windows import Sight, reach, smoothed_paths, training_or
 from timeglass.model.sequential import Sequential
 from timeglass.types import Array
 
-__all__ = ["MEMBERS", "Core", "fit_core", "guide_for", "member_forecasts"]
+__all__ = ["FEWEST_WINDOWS", "MEMBERS", "Core", "fit_core", "guide_for", "member_forecasts"]
 
 MEMBERS = ("smoothing", "theta", "linear", "autoregression", "window", "guided", "tutorial")
-_FEWEST_WINDOWS = 8  # fewer train nothing
+FEWEST_WINDOWS = 8  # fewer train nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def fit_core(
         tutorial, losses, windows = train_tutorial(sight, layout, settings, seed=seed, on_progress=on_progress)
         return Core(sight.form, layout, None, None, None, tutorial, windows, losses)
     which, origins = drawn(*training_origins(sight, layout), seed)
-    if len(which) < _FEWEST_WINDOWS:
+    if len(which) < FEWEST_WINDOWS:
         return Core(sight.form, layout, None, None, None, None, len(which))
     models: list[Sequential] = []
     curves: list[Array] = []

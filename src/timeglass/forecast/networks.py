@@ -25,7 +25,21 @@ from timeglass.train.optimizers import Adam
 from timeglass.train.schedules import CosineDecay
 from timeglass.types import Array, Floats
 
-__all__ = ["CELLS", "Guide", "Linear", "drawn", "fit_linear", "losses_of", "run", "train_networks", "training_set"]
+__all__ = [
+    "CELLS",
+    "Guide",
+    "Linear",
+    "Plan",
+    "drawn",
+    "fit_linear",
+    "losses_of",
+    "plan",
+    "run",
+    "train",
+    "train_networks",
+    "training_set",
+    "untrained",
+]
 
 CELLS = {"simple": SimpleRNN, "gru": GRU, "lstm": LSTM}
 _MOST_WINDOWS = 200_000  # more are drawn from
@@ -62,6 +76,60 @@ def drawn(
     return which[chosen], origins[chosen]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How networks are trained: how many of each kind, of how many units, and for how long."""
+
+    count: int
+    units: int
+    batch: int
+    epochs: int
+    steps: int  # in all epochs
+
+
+def plan(settings: Networks, windows: int) -> Plan:
+    """What settings come to with so many windows.
+
+    >>> plan(Networks(), 400)
+    Plan(count=8, units=8, batch=16, epochs=32, steps=800)
+    >>> plan(Networks(epochs=64), 86_000).epochs
+    5
+    """
+    batch = int(np.clip(windows // _BATCHES, _SMALLEST_BATCH, _LARGEST_BATCH))
+    each = -(-windows // batch)
+    epochs = max(1, min(settings.epochs, _MOST_STEPS // each))
+    units = settings.hidden_units
+    if units is None:
+        units = _MANY_UNITS if windows >= _MANY_WINDOWS else _FEW_UNITS
+    return Plan(max(1, settings.count // 2), units, batch, epochs, epochs * each)
+
+
+def untrained(settings: Networks, x: Floats, y: Floats, *, count: int, seed: int) -> Sequential:
+    """Networks for windows x (N, T', F) and targets y (N, K) whose output is 0."""
+    units = plan(settings, len(x)).units
+    layers = [Input(x.shape[1:]), CELLS[settings.cell](units), Dense(y.shape[1]), LinearSkip()]
+    model = Sequential(layers, networks=count, seed=seed)
+    *recurrent, dense, dense_bias, skip, skip_bias = model.get_weights()
+    model.set_weights([*recurrent, *(np.zeros_like(w) for w in (dense, dense_bias, skip, skip_bias))])
+    return model
+
+
+def train(
+    model: Sequential,
+    planned: Plan,
+    rate: float | tuple[float, ...],
+    windows: tuple[Floats, Floats, Floats],
+    *,
+    on_progress: Callable[[float], None] | None = None,
+) -> History:
+    """Trains by absolute error on `windows`: x (N, T', F), y (N, K) and weights (N,); a `rate` for all, or for each."""
+    x, y, weights = windows
+    model.compile(Adam(CosineDecay(rate, planned.steps), global_clipnorm=1.0), "mean_absolute_error")
+    return model.fit(
+        x, y, batch_size=planned.batch, epochs=planned.epochs, sample_weight=weights, verbose=0, on_progress=on_progress
+    )
+
+
 def train_networks(
     settings: Networks,
     x: Floats,
@@ -75,21 +143,9 @@ def train_networks(
 
     At the start the output is 0, which is the level or what the guide expects.
     """
-    count = max(1, settings.count // 2)
-    batch = int(np.clip(len(x) // _BATCHES, _SMALLEST_BATCH, _LARGEST_BATCH))
-    per_epoch = -(-len(x) // batch)
-    epochs = max(1, min(settings.epochs, _MOST_STEPS // per_epoch))
-    cell, units = CELLS[settings.cell], settings.hidden_units
-    if units is None:
-        units = _MANY_UNITS if len(x) >= _MANY_WINDOWS else _FEW_UNITS
-    model = Sequential([Input(x.shape[1:]), cell(units), Dense(y.shape[1]), LinearSkip()], networks=count, seed=seed)
-    *recurrent, dense, dense_bias, skip, skip_bias = model.get_weights()
-    model.set_weights([*recurrent, *(np.zeros_like(w) for w in (dense, dense_bias, skip, skip_bias))])
-    rate = CosineDecay(settings.learning_rate, epochs * per_epoch)
-    model.compile(Adam(rate, global_clipnorm=1.0), "mean_absolute_error")
-    history = model.fit(
-        x, y, batch_size=batch, epochs=epochs, sample_weight=weights, verbose=0, on_progress=on_progress
-    )
+    planned = plan(settings, len(x))
+    model = untrained(settings, x, y, count=planned.count, seed=seed)
+    history = train(model, planned, settings.learning_rate, (x, y, weights), on_progress=on_progress)
     return model, losses_of(history)
 
 

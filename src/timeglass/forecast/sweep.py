@@ -15,40 +15,37 @@ from numpy.typing import NDArray
 
 from timeglass.errors import DivergenceError
 from timeglass.evaluate.metrics import naive_scale
+from timeglass.forecast.autoregression import fit_autoregression
 from timeglass.forecast.combine import combine, independent_series, learned_weights, usual_weights
+from timeglass.forecast.fitted import learn_apart
 from timeglass.forecast.form import Form
 from timeglass.forecast.layout import Layout, layout_for
-from timeglass.forecast.members import Core, fit_core, member_forecasts
-from timeglass.forecast.networks import CELLS, drawn, fit_linear, training_set
+from timeglass.forecast.members import FEWEST_WINDOWS, Core, fit_core, guide_for, member_forecasts
+from timeglass.forecast.networks import drawn, fit_linear, plan, train, training_set, untrained
 from timeglass.forecast.settings import Networks, Task
 from timeglass.forecast.windows import Channels, Sight, first_rows, look, training_origins
 from timeglass.model.sequential import Sequential
-from timeglass.network.layers import Dense, Input, LinearSkip
-from timeglass.train.optimizers import Adam
-from timeglass.train.schedules import CosineDecay
 from timeglass.types import Array, Floats
 
 __all__ = ["Judged", "errors_of", "side_by_side"]
 
 _MOST_ORIGINS = 4_000  # that are forecast for each setting
 _MOST_NETWORKS = 512  # side by side
-_FEWEST_WINDOWS = 8  # fewer train nothing, as in `fit_core`
-_LONG_SERIES, _FEW_SERIES = 1_000, 16  # series so long, and so few, have networks of their own, as in `fit_groups`
-_MOST_STEPS, _BATCHES, _SMALLEST_BATCH, _LARGEST_BATCH = 2_000, 32, 16, 256  # as in `train_networks`
-_MANY_WINDOWS, _FEW_UNITS, _MANY_UNITS = 5_000, 8, 16
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
     """Series (rows,) whose last `held` rows are forecast to judge settings; the `period` is that of scaled errors.
 
-    `channels` are the covariates of these series.
+    `channels` are the covariates of these series. Of the windows at most `most` are drawn to learn from; None for as
+    many as a fit takes.
     """
 
     series: tuple[Array, ...]
     held: int
     period: int
     channels: Channels | None = None
+    most: int | None = None
 
     @property
     def scale(self) -> Array:
@@ -57,9 +54,7 @@ class Judged:
 
     def parts(self, networks: Networks) -> list[NDArray[np.int64]]:
         """Places of the series that learn together, as `fit_groups` has them."""
-        places, shortest = np.arange(len(self.series)), min(len(y) for y in self.series)
-        few = len(places) <= _FEW_SERIES and shortest >= _LONG_SERIES
-        own = networks.shared is False or (networks.shared is None and few)
+        places, own = np.arange(len(self.series)), learn_apart(networks, [len(y) for y in self.series])
         return [np.array([s]) for s in places] if own else [places]
 
 
@@ -97,7 +92,7 @@ def _errors(judged: Judged, part: NDArray[np.int64], tasks: Sequence[Task]) -> A
     came, actual = np.where(there, whole.z[cells], np.nan), np.concatenate(series)[cells]
     independent = independent_series(past)
     found = np.empty((len(tasks), len(series)))
-    for i, core in enumerate(_cores(past, layout, tasks)):
+    for i, core in enumerate(_cores(past, layout, tasks, judged.most)):
         members = member_forecasts(core, whole, which, origins, horizon)[0]
         weights = usual_weights(list(members), independent * float(np.median(lengths)))
         weights = learned_weights(weights, members, came, form.spread[which], independent * held / horizon)
@@ -106,20 +101,26 @@ def _errors(judged: Judged, part: NDArray[np.int64], tasks: Sequence[Task]) -> A
     return found
 
 
-def _cores(past: Sight, layout: Layout, tasks: Sequence[Task]) -> list[Core]:
-    """The trained models of each task."""
+def _cores(past: Sight, layout: Layout, tasks: Sequence[Task], most: int | None) -> list[Core]:
+    """The trained models of each task, from at most so many windows."""
     networks, seed = [task.networks for task in tasks], tasks[0].seed + 1
     if networks[0].recipe == "tutorial":
         return [fit_core(past, layout, each, seed=seed) for each in networks]
     which, origins = drawn(*training_origins(past, layout), seed)
-    if len(which) < _FEWEST_WINDOWS:
+    if most is not None and len(which) > most:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(which), most, replace=False))
+        which, origins = which[chosen], origins[chosen]
+    if len(which) < FEWEST_WINDOWS:
         return [Core(past.form, layout, None, None, None, None, len(which))] * len(tasks)
-    x, y, weights = training_set(past, layout, which, origins, guided=False)
+    autoregression = fit_autoregression(past)
+    path = guide_for(autoregression)(past, which, origins, layout.horizon)
+    x, y, weights = training_set(past, layout, which, origins, None)
     linear = fit_linear(x, y, weights)
     window = side_by_side(networks, x, y, weights, seed=seed)
-    guided = side_by_side(networks, *training_set(past, layout, which, origins, guided=True), seed=seed)
+    guided = side_by_side(networks, *training_set(past, layout, which, origins, path), seed=seed)
     return [
-        Core(past.form, layout, linear, one, other, None, len(which)) for one, other in zip(window, guided, strict=True)
+        Core(past.form, layout, linear, one, other, None, len(which), autoregression=autoregression)
+        for one, other in zip(window, guided, strict=True)
     ]
 
 
@@ -129,36 +130,23 @@ def side_by_side(networks: Sequence[Networks], x: Floats, y: Floats, weights: Fl
     All settings begin from the same weights. Their windows are shuffled each in its own way: only the first setting's
     networks are those, to the bit, that `train_networks` would train.
     """
-    each = max(1, networks[0].count // 2)
+    each = plan(networks[0], len(x)).count
     at_once = max(1, _MOST_NETWORKS // each)
     found: list[Sequential] = []
     for i in range(0, len(networks), at_once):
-        found += _side_by_side(networks[i : i + at_once], each, x, y, weights, seed)
+        found += _side_by_side(networks[i : i + at_once], (x, y, weights), seed)
     return found
 
 
-def _side_by_side(
-    networks: Sequence[Networks], each: int, x: Floats, y: Floats, weights: Floats, seed: int
-) -> list[Sequential]:
-    shape = networks[0]
-    batch = int(np.clip(len(x) // _BATCHES, _SMALLEST_BATCH, _LARGEST_BATCH))
-    per_epoch = -(-len(x) // batch)
-    epochs = max(1, min(shape.epochs, _MOST_STEPS // per_epoch))
-    units = shape.hidden_units or (_MANY_UNITS if len(x) >= _MANY_WINDOWS else _FEW_UNITS)
-
-    def made(count: int) -> Sequential:
-        layers = [Input(x.shape[1:]), CELLS[shape.cell](units), Dense(y.shape[1]), LinearSkip()]
-        return Sequential(layers, networks=count, seed=seed)
-
-    first = made(each)
-    *recurrent, dense, dense_bias, skip, skip_bias = first.get_weights()
-    first.set_weights([*recurrent, *(np.zeros_like(w) for w in (dense, dense_bias, skip, skip_bias))])
-    model = made(each * len(networks))
+def _side_by_side(networks: Sequence[Networks], windows: tuple[Floats, Floats, Floats], seed: int) -> list[Sequential]:
+    (x, y, _), shape = windows, networks[0]
+    planned = plan(shape, len(x))
+    first = untrained(shape, x, y, count=planned.count, seed=seed)
+    model = untrained(shape, x, y, count=planned.count * len(networks), seed=seed)
     model.weight_rows = np.tile(first.weight_rows, (len(networks), 1))
-    rates = tuple(float(own.learning_rate) for own in networks for _ in range(each))
-    model.compile(Adam(CosineDecay(rates, epochs * per_epoch), global_clipnorm=1.0), "mean_absolute_error")
-    model.fit(x, y, batch_size=batch, epochs=epochs, sample_weight=weights, verbose=0)
+    rates = tuple(float(own.learning_rate) for own in networks for _ in range(planned.count))
+    train(model, planned, rates, windows)
     single = [copy.deepcopy(first) for _ in networks]
     for i, own in enumerate(single):
-        own.weight_rows = model.weight_rows[i * each : (i + 1) * each]
+        own.weight_rows = model.weight_rows[i * planned.count : (i + 1) * planned.count]
     return single

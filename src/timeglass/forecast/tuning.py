@@ -38,6 +38,7 @@ _SEARCHERS = ("lanes", "optuna")
 _MOST_TRIALS = 100_000
 _SEARCH = 0.9  # of the progress
 _OTHERS = "the default"
+_COUNT, _FEW_NETWORKS = "networks__count", 4  # of a large panel, to tell settings apart
 
 Searcher = Literal["lanes", "optuna"]
 OnProgress = Callable[[float], None]
@@ -79,7 +80,8 @@ class Tuning:
     """What a search found. `best` are the settings that erred least on the validation rows, for `set_params`.
 
     `gain` compares them with the default on rows that the search did not see: None where the default itself is the
-    best, or where the search was `stopped` by Ctrl-C before that could be seen.
+    best, or where the search was `stopped` by Ctrl-C before that could be seen. `sample` says on which part of the
+    series a search of many looked, "" for all; the gain is always that of models of all series.
     """
 
     best: Settings
@@ -87,6 +89,7 @@ class Tuning:
     leaderboard: Leaderboard
     gain: Comparison | None
     stopped: bool = False
+    sample: str = ""
 
     @property
     def keep_default(self) -> bool:
@@ -100,6 +103,9 @@ class Tuning:
 
     def sentence(self) -> str:
         """What was found, in words."""
+        return self._found() + (f" ({self.sample})" if self.sample else "")
+
+    def _found(self) -> str:
         if self.best == self.default:
             tried = counted(len(self.leaderboard) - 1, "other setting")
             return f"none of {tried} erred less than {_OTHERS}: keep the default"
@@ -170,9 +176,13 @@ def tune_task(
     split = split_rows(history, task, beside)
     judged = split.judged
     if space is None:
-        space = default_space(task, int(np.median([len(y) for y in judged.series])) - judged.held)
-    default = settings_of(task, list(space))
-    found, stopped = _run(_Searching(judged, task, search, space, default), on_progress)
+        rows = int(np.median([len(y) for y in judged.series])) - judged.held
+        space = default_space(task, rows, split.windows)
+    default, sample, tried = settings_of(task, list(space)), split.sample, task
+    if sample and _COUNT not in space and task.networks.count > _FEW_NETWORKS:
+        tried = task_of(task, {_COUNT: _FEW_NETWORKS})
+        sample += f", with {_FEW_NETWORKS} networks"
+    found, stopped = _run(_Searching(judged, tried, search, space, default), on_progress)
     board = ranked(found, history.kind)
     best = board.trials[0].settings
     gain = None
@@ -183,7 +193,7 @@ def tune_task(
             stopped = True
     if not stopped:
         _tell(on_progress, 1.0)
-    return Tuning(best, default, board, gain, stopped)
+    return Tuning(best, default, board, gain, stopped, sample)
 
 
 @dataclass(frozen=True, eq=False)

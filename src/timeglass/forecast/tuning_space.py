@@ -14,6 +14,7 @@ import numpy as np
 from timeglass.errors import OptionError
 from timeglass.forecast.history import check_season
 from timeglass.forecast.layout import layout_for
+from timeglass.forecast.networks import plan
 from timeglass.forecast.settings import CELL_NAMES, Networks, Task
 from timeglass.words import quoted
 
@@ -23,6 +24,7 @@ RATE = "networks__learning_rate"  # the one setting in which networks side by si
 _PREFIX = "networks__"
 _NAMES = (*(_PREFIX + f.name for f in fields(Networks)), "season", "log")
 _ONLY_CHOICES = (_PREFIX + "shared", "log")
+_EPOCHS = (16, 32, 64)
 _RATES = 8  # for each shape of network, where there is a range of rates
 _DIGITS = 3  # of a number that is drawn
 _ATTEMPTS = 20  # at drawing shapes that have not been drawn yet
@@ -71,10 +73,11 @@ class Between:
 Space = Mapping[str, tuple[Any, ...] | Between]
 
 
-def default_space(task: Task, rows: int) -> Space:
+def default_space(task: Task, rows: int, windows: int = 1) -> Space:
     """What is tried unless told: cell, units, windows (the usual ones, half and twice as long), epochs and rate.
 
-    `rows` is how many rows of a series are learned from.
+    `rows` is how many rows of a series are learned from, `windows` how many a fit learns from in all: of many, numbers
+    of epochs that come to the same are one.
 
     >>> default_space(Task(horizon=12, period=12), 64)["networks__time_steps"]
     (None, 12, 48)
@@ -87,9 +90,18 @@ def default_space(task: Task, rows: int) -> Space:
         "networks__cell": CELL_NAMES,
         "networks__hidden_units": (4, 8, 16, 32),
         "networks__time_steps": (None, *(other for other in others if other != steps and other < rows)),
-        "networks__epochs": (16, 32, 64),
+        "networks__epochs": _epochs(task, windows),
         RATE: Between(0.001, 0.01, log=True),
     }
+
+
+def _epochs(task: Task, windows: int) -> tuple[int, ...]:
+    """Those that a fit would tell apart, where it can the forecaster's own."""
+    told = {
+        plan(replace(task.networks, epochs=count), windows).epochs: count
+        for count in (*reversed(_EPOCHS), *({task.networks.epochs} & set(_EPOCHS)))
+    }
+    return tuple(sorted(told.values()))
 
 
 def check_space(space: object, task: Task) -> Space:

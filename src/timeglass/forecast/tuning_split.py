@@ -6,12 +6,14 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from timeglass.errors import InputError
 from timeglass.forecast.covariates import Beside
 from timeglass.forecast.held_back import rows_held_back
 from timeglass.forecast.history import History
 from timeglass.forecast.layout import layout_for
+from timeglass.forecast.members import FEWEST_WINDOWS
 from timeglass.forecast.settings import Task
 from timeglass.forecast.simple import sort_out
 from timeglass.forecast.sweep import Judged
@@ -20,21 +22,25 @@ from timeglass.forecast.windows import Channels
 __all__ = ["Split", "split_rows"]
 
 _LEAST_LEARNED = 8  # rows of a series, as in `hold_back`
-_FEWEST_WINDOWS = 8  # of all series together
 _MOST_ORIGINS = 200  # of each series, among the unseen rows
+# Training on all windows of a large panel takes minutes for each setting: a search draws some of its series.
+_MANY_WINDOWS, _SEARCHED_WINDOWS, _SEARCHED_SERIES = 20_000, 6_000, 100
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """What settings are judged on; the origins among the unseen rows, `stride` rows apart; covariates of all series.
 
-    The covariates are in units that neither the rows to validate on nor the unseen ones had a part in.
+    The covariates are in units that neither the rows to validate on nor the unseen ones had a part in. `windows` is how
+    many all series have to learn from; `sample` says in words what of them settings are judged on, "" for all.
     """
 
     judged: Judged
     origins: int
     stride: int
     channels: Channels | None = None
+    windows: int = 1
+    sample: str = ""
 
 
 def split_rows(history: History, task: Task, beside: Beside | None = None) -> Split:
@@ -50,14 +56,26 @@ def split_rows(history: History, task: Task, beside: Beside | None = None) -> Sp
     least = max(_LEAST_LEARNED, task.horizon + 2)
     long = [s for s in varied if len(series[s]) - unseen - held >= least]
     channels = None if beside is None else beside.for_fit(history, task.horizon, unseen)[1]
+    windows = _windows([len(series[s]) - unseen - held for s in long], task)
+    some, most = _drawn(windows, task.seed)
+    chosen = [long[i] for i in some.tolist()]
     judged = Judged(
-        tuple(series[s][: len(series[s]) - unseen] for s in long), held, task.period,
-        None if channels is None else channels.of(long),
+        tuple(series[s][: len(series[s]) - unseen] for s in chosen), held, task.period,
+        None if channels is None else channels.of(chosen), most,
     )  # fmt: skip
-    windows = _windows([len(y) - held for y in judged.series], task)
-    if windows < _FEWEST_WINDOWS or not (judged.scale > 0).any():
+    if windows.sum() < FEWEST_WINDOWS or not (judged.scale > 0).any():
         raise InputError(_too_few(history, lengths, task))
-    return Split(judged, origins, stride, channels)
+    sample = "" if most is None else f"searched on {len(some):,} of {len(long):,} series, by at most {most:,} windows"
+    return Split(judged, origins, stride, channels, int(windows.sum()), sample)
+
+
+def _drawn(windows: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], int | None]:
+    """Places of the series that a search looks at, and how many of their windows it learns from; None for all."""
+    every = np.arange(len(windows))
+    if len(windows) <= _SEARCHED_SERIES or windows.sum() <= _MANY_WINDOWS:
+        return every, None
+    count = max(_SEARCHED_SERIES, -(-_SEARCHED_WINDOWS * len(windows) // int(windows.sum())))
+    return np.sort(np.random.default_rng(seed).choice(every, count, replace=False)), _SEARCHED_WINDOWS
 
 
 def _unseen(lengths: list[int], horizon: int) -> tuple[int, int, int]:
@@ -68,14 +86,14 @@ def _unseen(lengths: list[int], horizon: int) -> tuple[int, int, int]:
     return origins, stride, horizon + (origins - 1) * stride
 
 
-def _windows(learned: list[int], task: Task) -> int:
-    """How many windows there are to train on, as in `training_origins`."""
+def _windows(learned: list[int], task: Task) -> NDArray[np.int64]:
+    """How many windows there are to train on in each series, as in `training_origins`."""
     if not learned:
-        return 0
+        return np.zeros(0, np.int64)
     layout = layout_for(learned, task)
     rows = np.array(learned)
     first = np.maximum(1, np.minimum(layout.first, rows - layout.horizon))
-    return int(np.maximum(0, rows - layout.horizon - first + 1).sum())
+    return np.maximum(0, rows - layout.horizon - first + 1)
 
 
 def _too_few(history: History, lengths: list[int], task: Task) -> str:
@@ -86,7 +104,7 @@ def _too_few(history: History, lengths: list[int], task: Task) -> str:
         learned = rows - _unseen(each, task.horizon)[2]
         learned -= rows_held_back([learned] * len(lengths), task.horizon)
         long = learned >= max(_LEAST_LEARNED, task.horizon + 2)
-        return long and _windows([learned] * len(lengths), task) >= _FEWEST_WINDOWS
+        return long and _windows([learned] * len(lengths), task).sum() >= FEWEST_WINDOWS
 
     name, most = history.panel.origin.name, 64 * (task.horizon + task.period + _LEAST_LEARNED)
     need = bisect_left(range(most), True, key=enough)

@@ -16,6 +16,7 @@ from timeglass.show.colours import BLUE, INK
 from timeglass.show.figure import draw_time, figure_in, legend, power_of, shrunk
 from timeglass.show.given import Labels, bands_of, dates_of, values_of
 from timeglass.show.time_axis import TimeAxis, time_axis
+from timeglass.show.view import View, mark_beyond, view_of
 from timeglass.types import Array
 from timeglass.words import counted
 
@@ -58,7 +59,14 @@ class FanPicture:
     @property
     def power(self) -> int:
         """The power of ten that the axis of the values counts in."""
-        return power_of(self.actual, *(part for path in self.paths for part in (path.point, path.low, path.high)))
+        parts = [self.actual, *(part for path in self.paths for part in (path.point, path.low, path.high))]
+        return power_of(*(parts if self.view is None else map(self.view.inside, parts)))
+
+    @property
+    def view(self) -> View | None:
+        """What the axis of the values shows, where that is not all: every forecast, but not every outlier."""
+        edges = np.concatenate([edge for path in self.paths for edge in (path.low, path.high)])
+        return view_of(np.concatenate([path.point for path in self.paths]), self.actual, edges)
 
 
 def fan_picture(
@@ -138,6 +146,8 @@ def draw_fan(picture: FanPicture, files: Sequence[str | os.PathLike[str]] | None
         shown_at, actual = axis.places(picture.at), shrunk(picture.actual, picture.power)
         (line,) = axes.plot(shown_at, actual, color=INK, linewidth=1.2, zorder=3, **few)
         axes.margins(x=0.01)
+        if picture.view is not None:
+            mark_beyond(axes, picture.view, shown_at, picture.actual, power=picture.power)
         axes.set_ylabel(picture.labels.with_power(picture.power))
         draw_time(axes, axis, picture.labels.time)
         legend(axes, [(line, "what came"), *marks])

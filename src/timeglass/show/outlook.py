@@ -18,6 +18,7 @@ from timeglass.show.figure import RIVALS, EndLabel, draw_time, end_labels, figur
 from timeglass.show.given import Band, Labels, bands_of, dates_of, named_values, values_of
 from timeglass.show.svg import fitted
 from timeglass.show.time_axis import TimeAxis, time_axis
+from timeglass.show.view import View, mark_beyond, view_of
 from timeglass.types import Array
 from timeglass.words import counted, shown
 
@@ -53,7 +54,15 @@ class OutlookPicture:
     def power(self) -> int:
         """The power of ten that the axis of the values counts in."""
         edges = [edge for band in self.bands for edge in (band.low, band.high)]
-        return power_of(self.history, self.point, self.actual, *edges, *self.baselines.values())
+        parts, view = [self.history, self.point, self.actual, *edges, *self.baselines.values()], self.view
+        return power_of(*(parts if view is None else map(view.inside, parts)))
+
+    @property
+    def view(self) -> View | None:
+        """What the axis of the values shows, where that is not all: the forecast always, not every outlier."""
+        edges = [edge for band in self.bands for edge in (band.low, band.high)]
+        others = np.concatenate([self.history, self.actual, *self.baselines.values()])
+        return view_of(self.point, others, np.concatenate([*edges, np.empty(0)]))
 
 
 def outlook_picture(
@@ -142,6 +151,11 @@ def _draw(axes: Any, p: OutlookPicture, axis: TimeAxis) -> tuple[list[tuple[Any,
         area = _area(axes, ahead, (shrunk(band.low, power), shrunk(band.high, power)), shade)
         area.set_zorder(0.1 + 0.1 * order)  # below every line, the narrowest on top
         marks.append((area, f"{band.level:g} % interval"))
+    if p.view is not None:
+        if p.view.cuts_band:
+            marks[-len(p.bands)] = (marks[-len(p.bands)][0], f"{p.bands[0].level:g} % interval, which goes on beyond")
+        came_at = ahead[: len(p.actual)]
+        mark_beyond(axes, p.view, np.append(at, came_at), np.append(p.history, p.actual), power=power)
     axes.axvline((at[-1] + ahead[0]) / 2, color=FAINT, linewidth=1, zorder=0)
     axes.margins(x=0.01)
     return marks, rivals
@@ -170,7 +184,8 @@ def _pens(count: int) -> list[tuple[str, Any]]:
 
 def _ends(p: OutlookPicture, axis: TimeAxis) -> list[EndLabel]:
     last = float(axis.places(p.ahead)[-1])
-    point, rivals = shrunk(p.point, p.power), [shrunk(values, p.power) for values in p.baselines.values()]
+    parts = [p.point, *p.baselines.values()]
+    point, *rivals = [shrunk(part if p.view is None else p.view.inside(part), p.power) for part in parts]
     found = [EndLabel("forecast", last, float(point[-1]), BLUE)]
     for (colour, _), name, values in zip(_pens(len(rivals)), p.baselines, rivals, strict=True):
         found.append(EndLabel(shown(name), last, float(values[-1]), colour))

@@ -187,6 +187,9 @@ def test_points_and_bars_reach_the_ink():
     np.testing.assert_allclose(bars, np.stack([picture.low, picture.high], axis=1))
     assert [text.get_text() for text in axes.texts[:2]] == ["50", "80"]  # 81 stands too near: it is listed
     assert "81 %: came inside 61.0 %" in axes.texts[2].get_text()
+    # Each at the bar's end that is away from the line.
+    ends = [(50, pytest.approx(picture.high[0])), (80, pytest.approx(picture.low[1]))]
+    assert [text.xy for text in axes.texts[:2]] == ends
 
 
 @pytest.mark.parametrize(

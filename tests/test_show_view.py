@@ -91,6 +91,13 @@ def test_a_band_that_goes_on_says_so():
     assert words == ["history", "forecast", "95 % interval", "80 % interval"]
 
 
+def test_the_name_of_a_baseline_beyond_stays_at_the_end_of_the_axis():
+    far = outlook_picture((ROWS, CALM), (np.array([60]), [100.0]), baselines={"drift": [9e4]})
+    axes = draw_outlook(far).axes[0]
+    (name,) = [text for text in axes.texts if text.get_text() == "drift"]
+    assert axes.get_ylim()[1] > name.xy[1] > 100
+
+
 def test_an_outlier_of_a_fan_is_marked():
     picture = fan_picture((ROWS, spiked(20, 5e3)), ([30, 40], np.full((2, 10), 100.0)), rows=60)
     axes = draw_fan(picture).axes[0]

@@ -14,13 +14,32 @@ from timeglass.errors import DataError
 from timeglass.prepare.checks import one_series, whole_number
 from timeglass.types import Array
 
-__all__ = ["autoregression", "autoregression_lags", "drift", "mean", "naive", "seasonal_naive", "simple_forecasts"]
+__all__ = [
+    "autoregression",
+    "autoregression_lags",
+    "baseline_title",
+    "drift",
+    "mean",
+    "naive",
+    "seasonal_naive",
+    "simple_forecasts",
+]
 
+_TITLES = {"ar": "AR", "ets": "ETS", "theta": "Theta"}
 _LARGEST = 1e300  # of a value: beyond it a sum or a line would leave the range of a double
 _LAGS_WITHOUT_SEASON = 12
 _MOST_LAGS = 24
 _ROWS_PER_LAG = 4
 _FARTHEST = 10  # ranges of the values beyond them: an autoregression that goes farther has exploded
+
+
+def baseline_title(name: str) -> str:
+    """What a baseline is called in words.
+
+    >>> baseline_title("seasonal_naive"), baseline_title("ar")
+    ('seasonal naive', 'AR')
+    """
+    return _TITLES.get(name, name.replace("_", " "))
 
 
 def naive(values: ArrayLike, horizon: int) -> Array:

@@ -14,7 +14,7 @@ from timeglass.errors import InputError
 from timeglass.evaluate.comparison import Comparison, verdict_table
 from timeglass.evaluate.metrics import naive_scale
 from timeglass.evaluate.origins import Origins
-from timeglass.evaluate.simple_forecasts import simple_forecasts
+from timeglass.evaluate.simple_forecasts import baseline_title, simple_forecasts
 from timeglass.evaluate.statistical_forecasts import statistical_available, statistical_forecasts
 from timeglass.forecast.combine import combine
 from timeglass.forecast.doubt import one_step_error
@@ -28,7 +28,6 @@ from timeglass.types import Array
 
 __all__ = ["Backtest", "Rivals", "backtest_of_fit", "rivals_of", "run_backtest", "with_rivals"]
 
-_TITLES = {"ar": "AR", "ets": "ETS", "theta": "Theta"}
 _MOST_COMPARED = 3_000  # forecasts that baselines are made for, in the verdict of a fit
 _MOST_PER_SERIES = 100
 
@@ -88,7 +87,7 @@ class Backtest:
     def verdict(self) -> tuple[Comparison, ...]:
         """Ours beside each baseline, the one that errs least first."""
         found = Origins(self.actual, self.which, self.scale, self.overlap)
-        named = {_TITLES.get(name, name.replace("_", " ")): values for name, values in self.rivals.items()}
+        named = {baseline_title(name): values for name, values in self.rivals.items()}
         return verdict_table(found, self.point, named, name="timeglass", seed=self.seed)
 
     def columns(self) -> dict[str, Any]:

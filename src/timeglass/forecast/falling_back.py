@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from timeglass.evaluate.metrics import naive_scale
-from timeglass.evaluate.simple_forecasts import simple_forecasts
+from timeglass.evaluate.simple_forecasts import baseline_title, simple_forecasts
 from timeglass.forecast.backtest import Backtest
 from timeglass.forecast.doubt import Scores
 from timeglass.forecast.history import History
@@ -32,7 +32,7 @@ class Fallback:
     @property
     def title(self) -> str:
         """What the baseline is called."""
-        return "AR" if self.name == "ar" else self.name.replace("_", " ")
+        return baseline_title(self.name)
 
 
 def choose_fallback(made: Backtest, independent: float) -> Fallback | None:

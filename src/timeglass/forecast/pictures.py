@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from timeglass.errors import InputError
-from timeglass.evaluate.simple_forecasts import simple_forecasts
+from timeglass.evaluate.simple_forecasts import baseline_title, simple_forecasts
 from timeglass.forecast.backtest import Backtest
 from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.history import History
@@ -71,7 +71,7 @@ def outlook_of(
     horizon = made.point.shape[1]
     wanted = ("seasonal_naive", "naive") if baselines else ()
     found = simple_forecasts(values, horizon, forecaster.season_)
-    beside = {name.replace("_", " "): found[name] for name in wanted if name in found}
+    beside = {baseline_title(name): found[name] for name in wanted if name in found}
     return outlook_picture(
         (_dates(history, s), values), (made.dates[s], made.point[s]),
         bands={level: (made.low[level][s], made.high[level][s]) for level in made.low},
@@ -116,7 +116,7 @@ def residuals_of(made: Backtest, series: int | str = 0, *, step: int = 1) -> Res
     """What came less the forecast of one series: over time, as a histogram, autocorrelated, and by step."""
     s = _place(made.history.panel.ids, series)
     own = made.which == s
-    rivals = {name.replace("_", " "): values[own] for name, values in made.rivals.items()}
+    rivals = {baseline_title(name): values[own] for name, values in made.rivals.items()}
     dates = _dates(made.history, s)
     at = dates[np.minimum(made.origins[own] + step - 1, len(dates) - 1)]
     return residuals_picture(

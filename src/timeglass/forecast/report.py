@@ -11,6 +11,7 @@ import numpy as np
 from timeglass.evaluate.audit import Finding
 from timeglass.evaluate.comparison import Comparison
 from timeglass.evaluate.recommendation import recommend
+from timeglass.evaluate.simple_forecasts import baseline_title
 from timeglass.forecast.backtest import Backtest
 from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.outcome import Forecast
@@ -129,7 +130,7 @@ def backtest_lines(made: Backtest) -> list[str]:
     errors = made.errors()
     if np.isfinite(list(errors.values())).all():
         scaled = f"mean absolute error in units of the seasonal naive one (season {made.period})"
-        rows = [[name.replace("_", " "), f"{error:.4f}"] for name, error in errors.items()]
+        rows = [[baseline_title(name), f"{error:.4f}"] for name, error in errors.items()]
         table = [f"{head}; {scaled}:", "", *table_lines([["forecast", "error"], *rows])]
     else:
         table = [f"{head}; {_unscaled(made)}"]

@@ -139,13 +139,14 @@ def _lower_edge(p: ReliabilityPicture) -> float:
 
 
 def _label_points(axes: Any, p: ReliabilityPicture) -> None:
-    """The level above each bar, and all numbers at the right."""
-    for promised, high, clear in zip(p.promised, p.high, np.diff(p.promised, prepend=-_CLEAR) >= _CLEAR, strict=True):
-        if not clear:  # it is at the right
-            continue
+    """The level at each bar's end that is away from the line, and all numbers at the right."""
+    clear = np.diff(p.promised, prepend=-_CLEAR) >= _CLEAR  # the others are at the right only
+    for promised, covered, low, high in zip(*(x[clear] for x in (p.promised, p.covered, p.low, p.high)), strict=True):
+        above = covered >= promised or low < _CLEAR
         axes.annotate(
-            f"{promised:g}", (promised, high), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
-            fontsize=9, color=BLUE, annotation_clip=False,
+            f"{promised:g}", (promised, high if above else low), xytext=(0, 3 if above else -4),
+            textcoords="offset points", ha="center", va="bottom" if above else "top", fontsize=9, color=BLUE,
+            annotation_clip=False,
         )  # fmt: skip
     lines = [
         f"{promised:g} %: came inside {covered:.1f} %\n{inside:,} of {total:,}, bar {low:.1f} to {high:.1f} %"

@@ -44,7 +44,7 @@ def backtest(
     """Forecast the last rows of every series of DATA from earlier origins, and compare with what came.
 
     Nothing is learned from rows after an origin. The result is the mean absolute scaled error of the forecast and of
-    naive, seasonal naive, drift, mean, AR (and Theta, ETS), and a verdict for each.
+    naive, seasonal naive, drift, mean, AR (and Theta, ETS), what each comparison shows, and one recommendation.
 
     Exit codes: 0 done; 1 training diverged; 2 bad input; 130 stopped.
     """

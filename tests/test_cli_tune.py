@@ -64,10 +64,31 @@ def test_what_diverged_is_said_and_what_is_automatic():
 
 def test_the_options_give_the_settings_exactly(timeglass, table):
     (line,) = _options(
-        {"networks__count": 2, "networks__epochs": 1, "networks__learning_rate": 0.0025503, "log": False}
+        {"networks__count": 2, "networks__epochs": 1, "networks__learning_rate": 0.0025503, "log": False}, {}
     )
     words = shlex.split(line)
     wanted = "timeglass forecast DATA --networks 2 --epochs 1 --learning-rate 0.0025503 --no-log"
     assert words == wanted.split()
     assert timeglass("forecast", table, "--horizon", "1", *words[3:]).returncode == 0
-    assert _options({}) == []
+    assert _options({}, {"--horizon": ["--horizon", "1"]}) == []
+
+
+def test_the_last_line_gives_what_was_tuned_with_the_options_it_was_tuned_under(timeglass, tmp_path):
+    pattern = np.tile(np.random.default_rng(3).normal(size=13), 20)
+    lines = [f"{v:.4f};n/v" for v in pattern + 0.05 * np.random.default_rng(4).normal(size=260)]
+    (tmp_path / "pattern.csv").write_text("load;my note\n" + "\n".join(lines) + "\n")
+    given = ("--horizon", "1", "--season", "1", "--no-log", "--separator", ";", "--value", "load", "--level", "50")
+    given += ("--missing-word", "n/v", "--missing-word", "-")
+    quick = ("--trials", "4", "--networks", "4", "--epochs", "8", "--time-steps", "3", "--quiet", "--out", "board.csv")
+    ran = timeglass("tune", "pattern.csv", *given, *quick)
+    line = ran.stdout.splitlines()[-1]
+    assert line.startswith("timeglass forecast DATA --"), ran.stdout
+    words = shlex.split(line)[3:]
+    counts = {option: words.count(option) for option in ("--missing-word", "--time-steps", "--epochs", "--networks")}
+    assert "time_steps automatic" in ran.stdout
+    assert counts == {"--missing-word": 2, "--time-steps": 0, "--epochs": 1, "--networks": 1}
+    assert not {"--trials", "--out", "--quiet"} & set(words)
+    assert all(word in words for word in given)
+    made = timeglass("forecast", "pattern.csv", *words, "--quiet")
+    assert made.stdout.splitlines()[0] == "unique_id,ds,timeglass,timeglass-lo-50,timeglass-hi-50,method"
+    assert len(made.stdout.splitlines()) == 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from timeglass.cli.common_options import CommonOptions, common_options
 from timeglass.cli.forecasting import forecaster_options, history_of, progress
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["tune"]
 
 _SHOWN = 10
+_OF_THE_RESULT = ("out", "as_json", "quiet")
 
 
 @click.command(short_help="Search for better settings of the forecast.")
@@ -66,7 +69,7 @@ def tune(
         )  # fmt: skip
         return
     head = "mean absolute error over the rows to choose by, in units of the seasonal naive one:"
-    for line in [head, "", *_table(found.leaderboard), "", found.sentence(), *_options(found.settings)]:
+    for line in [head, "", *_table(found.leaderboard), "", found.sentence(), *_options(found.settings, _given())]:
         click.echo(printable(line))
 
 
@@ -89,15 +92,38 @@ def _shown(name: str, value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _options(settings: dict[str, Any]) -> list[str]:
-    """The settings as options of `timeglass forecast`."""
-    words = []
-    for name, value in settings.items():
-        option = name.removeprefix("networks__").replace("count", "networks").replace("_", "-")
-        if value is None:
-            continue
+def _options(settings: dict[str, Any], given: dict[str, list[str]]) -> list[str]:
+    """The settings as options of `timeglass forecast`, after those that were given and still hold."""
+    tuned = {f"--{name.removeprefix('networks__').replace('count', 'networks').replace('_', '-')}": value
+             for name, value in settings.items()}  # fmt: skip
+    words = [word for option, own in given.items() if option not in tuned for word in own]
+    for option, value in tuned.items():
         if isinstance(value, bool):
-            words.append(f"--{'' if value else 'no-'}{option}")
+            words.append(option if value else option.replace("--", "--no-", 1))
+        elif value is not None:
+            words += [option, str(value)]
+    return [f"timeglass forecast DATA {shlex.join(words)}"] if settings else []
+
+
+def _given() -> dict[str, list[str]]:
+    """Options of this call that `timeglass forecast` takes too, but for where the result goes: each with its words."""
+    context = click.get_current_context()
+    assert context.parent is not None
+    group = context.parent.command
+    assert isinstance(group, click.Group)
+    forecast = group.get_command(context, "forecast")
+    assert forecast is not None
+    known, found = {option for one in forecast.params for option in one.opts}, dict[str, list[str]]()
+    for one in context.command.params:
+        name, option = str(one.name), one.opts[-1]
+        told = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not told or option not in known or not option.startswith("--") or name in _OF_THE_RESULT:
+            continue
+        value: Any = context.params[name]
+        if isinstance(value, bool):
+            found[option] = [option if value else one.secondary_opts[-1]]
         else:
-            words.append(f"--{option} {value}")
-    return [f"timeglass forecast DATA {' '.join(words)}"] if words else []
+            found[option] = [
+                word for each in (value if isinstance(value, tuple) else [value]) for word in (option, str(each))
+            ]
+    return found

@@ -126,8 +126,8 @@ def test_of_a_large_panel_some_series_are_searched():
     assert places == sorted(set(places))
     assert [len(y) for y in split.judged.series] == [58] * 6
     assert (split.judged.most, split.sample) == (200, "searched on 6 of 24 series, by at most 200 windows")
-    assert [y[0] for y in split_rows(history, task).judged.series] == [y[0] for y in split.judged.series]
-    assert {y[0] for y in split_rows(history, task.with_seed(1)).judged.series} != {y[0] for y in split.judged.series}
+    other = split_rows(history, task.with_seed(1))  # of another process that shares a study
+    assert [y[0] for y in other.judged.series] == [y[0] for y in split.judged.series]
 
 
 @pytest.mark.usefixtures("large")

@@ -57,7 +57,7 @@ def split_rows(history: History, task: Task, beside: Beside | None = None) -> Sp
     long = [s for s in varied if len(series[s]) - unseen - held >= least]
     channels = None if beside is None else beside.for_fit(history, task.horizon, unseen)[1]
     windows = _windows([len(series[s]) - unseen - held for s in long], task)
-    some, most = _drawn(windows, task.seed)
+    some, most = _drawn(windows)
     chosen = [long[i] for i in some.tolist()]
     judged = Judged(
         tuple(series[s][: len(series[s]) - unseen] for s in chosen), held, task.period,
@@ -69,13 +69,14 @@ def split_rows(history: History, task: Task, beside: Beside | None = None) -> Sp
     return Split(judged, origins, stride, channels, int(windows.sum()), sample)
 
 
-def _drawn(windows: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], int | None]:
+def _drawn(windows: NDArray[np.int64]) -> tuple[NDArray[np.int64], int | None]:
     """Places of the series that a search looks at, and how many of their windows it learns from; None for all."""
     every = np.arange(len(windows))
     if len(windows) <= _SEARCHED_SERIES or windows.sum() <= _MANY_WINDOWS:
         return every, None
     count = max(_SEARCHED_SERIES, -(-_SEARCHED_WINDOWS * len(windows) // int(windows.sum())))
-    return np.sort(np.random.default_rng(seed).choice(every, count, replace=False)), _SEARCHED_WINDOWS
+    rng = np.random.default_rng(0)  # whatever the task's seed: processes that share a study may differ in it
+    return np.sort(rng.choice(every, count, replace=False)), _SEARCHED_WINDOWS
 
 
 def _unseen(lengths: list[int], horizon: int) -> tuple[int, int, int]:

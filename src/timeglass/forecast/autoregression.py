@@ -22,6 +22,7 @@ __all__ = ["Autoregression", "fit_autoregression"]
 _LEAST_ROWS = 150  # of a series; fewer teach shared networks more than they teach this
 _SHARE = 8  # the stretches reach back over at most this part of the shortest series
 _MOST_LAGS = 512
+_AT_ONCE = 2**22  # numbers in one array of rows
 _RIDGE = 1e-8  # of the mean square of an input: enough to solve what is collinear
 
 
@@ -31,19 +32,24 @@ class Autoregression:
 
     coefficients: Array  # (S, lags + 1), the constant first
 
-    def forecast(
-        self, sight: Sight, which: NDArray[np.int64], origins: NDArray[np.int64], horizon: int
-    ) -> Array:  # fmt: skip
+    def forecast(self, sight: Sight, which: NDArray[np.int64], origins: NDArray[np.int64], horizon: int) -> Array:
         """Of z, (N, horizon), each step reading on the ones before; the first value stands for those before it."""
-        constant, weights = self.coefficients[which, 0], self.coefficients[which, 1:]
-        back = origins[:, None] - np.arange(1, weights.shape[1] + 1)
-        rows = np.maximum(back, 0)
-        known = sight.z[sight.offsets[which][:, None] + rows] - sight.form.season(which[:, None], rows)
-        found = np.empty((len(which), horizon))
+        some = max(1, _AT_ONCE // (self.coefficients.shape[1] + horizon))
+        parts = [
+            self._part(sight, which[i : i + some], origins[i : i + some], horizon) for i in range(0, len(which), some)
+        ]
+        return np.concatenate([np.empty((0, horizon)), *parts])
+
+    def _part(self, sight: Sight, which: NDArray[np.int64], origins: NDArray[np.int64], horizon: int) -> Array:
+        constant, weights = self.coefficients[which, 0], self.coefficients[which, :0:-1]  # the latest last
+        lags = weights.shape[1]
+        rows = np.maximum(origins[:, None] + np.arange(-lags, horizon), 0)
+        season = sight.form.season(which[:, None], rows)
+        known = np.empty(rows.shape)
+        known[:, :lags] = sight.z[sight.offsets[which][:, None] + rows[:, :lags]] - season[:, :lags]
         for step in range(horizon):
-            found[:, step] = constant + np.einsum("nl,nl->n", weights, known)
-            known = np.concatenate([found[:, step, None], known[:, :-1]], axis=1)
-        return found + sight.form.season(which[:, None], origins[:, None] + np.arange(horizon))
+            known[:, lags + step] = constant + np.einsum("nl,nl->n", weights, known[:, step : lags + step])
+        return (known + season)[:, lags:]
 
 
 def fit_autoregression(sight: Sight) -> Autoregression | None:

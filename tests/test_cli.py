@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from quick import one_in
 
 from timeglass.kernel.library import load
 
@@ -78,7 +79,7 @@ def test_the_same_seed_prints_the_same_numbers_and_another_one_others(tmp_path: 
     assert rmse("6") != first
 
 
-@pytest.mark.parametrize("engine", ["lanes", "numpy", "keras"])
+@pytest.mark.parametrize("engine", ["lanes", "numpy", pytest.param("keras", marks=pytest.mark.slow)])
 def test_every_engine_runs_the_job(tmp_path: Path, engine: str) -> None:
     if engine == "keras":
         pytest.importorskip("keras", reason="Keras is not installed: pip install 'timeglass[keras]'")
@@ -123,7 +124,7 @@ def test_a_kernel_asked_for_in_vain_is_an_error(tmp_path: Path, environment: dic
 
 
 @pytest.mark.parametrize("variable", ["TIMEGLASS_INSTRUCTION_SET", "TIMEGLASS_KERNEL", "TIMEGLASS_THREADS"])
-@pytest.mark.parametrize("command", [["sunspots", "--no-plot"], ["info"]])
+@pytest.mark.parametrize("command", one_in(2, [["info"], ["sunspots", "--no-plot"]]))
 def test_a_mistyped_variable_is_never_passed_over(tmp_path: Path, variable: str, command: list[str]) -> None:
     done = run(*command, folder=tmp_path, **{variable: "/no-such"})
     assert done.returncode == 2

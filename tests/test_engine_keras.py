@@ -14,6 +14,7 @@ import pytest
 from live import live_keras
 from networks import DROPPING, NETWORKS, Network, dense, gru, ignore, lstm, rnn
 from numpy.testing import assert_allclose
+from quick import one_in
 
 from timeglass.errors import EngineError
 from timeglass.train.engine import FitTask, TrainingState
@@ -80,8 +81,9 @@ RUNS: list[tuple[str, Network, Optimizer, Loss]] = [
 ]
 
 
-@pytest.mark.parametrize(("network", "optimizer", "loss"), [pytest.param(*run, id=name) for name, *run in RUNS])
-def test_ten_epochs_are_those_of_numpy(network, optimizer, loss):
+@pytest.mark.parametrize("run", one_in(2, RUNS), ids=[name for name, *_ in RUNS])
+def test_ten_epochs_are_those_of_numpy(run):
+    _, network, optimizer, loss = run
     check_same(task_of(network, optimizer, loss))
 
 

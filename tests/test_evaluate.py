@@ -116,6 +116,7 @@ def test_the_verdict_states_the_change_of_rmse() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_interval_holds_what_it_promises() -> None:
     # Two forecasts of equal merit: the interval should hold zero in about 95 of 100 trials.
     rng = np.random.default_rng(11)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from networks import NETWORKS, Network
 from numpy.testing import assert_allclose
+from quick import one_in
 
 import timeglass
 from timeglass import Adam, Dense, Input, Sequential, SimpleRNN
@@ -125,7 +126,7 @@ def test_a_training_ends_at_the_recorded_weights_and_losses(name, engine):
 
 
 @live
-@each_training
+@pytest.mark.parametrize("name", one_in(3, record_keras.TRAININGS))
 def test_keras_still_trains_as_recorded_and_timeglass_as_keras(name):
     training = record_keras.TRAININGS[name]
     fits = record_keras.record_training(training)["fits"]

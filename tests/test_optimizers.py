@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from live import live_keras
 from numpy.testing import assert_allclose
+from quick import one_in
 
 from timeglass.errors import OptionError
 from timeglass.train.clipping import clip_by_global_norm, clip_by_norm, clip_by_value
@@ -148,7 +149,7 @@ def keras_optimizer(optimizer: Optimizer) -> Any:
 
 
 @live_keras
-@each_optimizer
+@pytest.mark.parametrize("optimizer", one_in(3, OPTIMIZERS), ids=repr)
 def test_a_run_is_that_of_keras(optimizer):
     import keras
 

@@ -35,7 +35,8 @@ print(json.dumps([said, panel.ids, sums, ends, panel.offsets.tolist(), len(panel
 """
 
 
-@pytest.mark.parametrize("series", [1_100, pytest.param(2_200, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("series", [1_100, 2_200])
 def test_a_table_whose_arrays_are_larger_than_half_or_all_of_the_memory_may_be(folder, series):
     """11 or 22 million rows, of which each takes 20 bytes: 210 or 420 MiB, where 384 may be taken."""
     numbers = range(1000, 1000 + series)

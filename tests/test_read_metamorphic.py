@@ -138,6 +138,7 @@ def test_shifted_and_scaled(folder, first, wanted, shift, power):
     assert again.origin.guesses == once.origin.guesses
 
 
+@pytest.mark.slow
 @given(first=starts, wanted=values, piece=st.integers(60, 400))
 def test_blocks_of_any_size_by_both_readers(folder, first, wanted, piece):
     dates = days(first, len(wanted))

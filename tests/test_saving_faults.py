@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from quick import one_in
 
 from timeglass import Dense, Input, OptionError, Sequential, load_model
 from timeglass.files import write_whole
 from timeglass.model.saving import model_bytes
 
-ENDINGS = [".safetensors", ".json"]
-each_ending = pytest.mark.parametrize("ending", ENDINGS)
+each_ending = pytest.mark.parametrize("ending", [".safetensors", ".json"])
 
 
 def model(seed: int, units: int = 2) -> Sequential:
@@ -255,7 +255,7 @@ def run(folder: Path, name: str, body: str) -> list[str]:
     return done.stdout.split("\n")[:-1]
 
 
-@each_ending
+@pytest.mark.parametrize("ending", one_in(2, [".safetensors", ".json"]))
 def test_killed_at_any_moment_of_a_save(tmp_path, ending):
     body = """
 random.seed(4)

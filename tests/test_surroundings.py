@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 import pytest
+from quick import one_in
 from test_bad_input import COMMAND, ROWS, SMALL, check_refused, run, table
 
 from timeglass.tutorial import JobOptions, plan_job, run_job
@@ -62,10 +63,10 @@ def check_finite(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [
+    one_in(2, [
         "1e200", "up to the largest double", "denormals", "negative and tiny", "one of 1e300", "denormal training part",
         "constant training part", "constant test part", "alternating",
-    ],
+    ]),
 )  # fmt: skip
 def test_nothing_that_is_not_finite_comes_out(kind, timeglass, tmp_path):
     (tmp_path / "data.csv").write_text(hard(kind), encoding="utf-8")
@@ -104,7 +105,7 @@ def is_plain(text: str) -> bool:
     return all(unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp") or c == "\n" for c in text)
 
 
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("name", one_in(3, NAMES.values()), ids=NAMES)
 def test_hostile_column_names(name, timeglass, tmp_path, monkeypatch):
     (tmp_path / "data.csv").write_text(table(header=f'Month,"{name}"'), encoding="utf-8", newline="")
     options = ["--data", "data.csv", "--time-steps", "3", "--epochs", "1", "--networks", "2"]
@@ -265,6 +266,7 @@ def test_ctrl_c_during_training(engine, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_leaves_the_old_picture_or_the_new(tmp_path):
     out = tmp_path / "out"
     out.mkdir()

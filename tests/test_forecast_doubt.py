@@ -49,7 +49,7 @@ def test_usual_times_by_hand():
     error = one_step_error(first_rows(sight, known))
     size = np.abs(sight.z[1:] - sight.smoothed.damped(np.arange(99), 1)[:, 0]) / error
     wanted = size[15 - 1 : 60 - 1].mean() / size[60 - 1 :].mean()  # errors of the rows 15 … 59, and 60 … 99
-    np.testing.assert_allclose(usual_times(sight, known, error, 1), [wanted], rtol=2e-3)
+    np.testing.assert_allclose(usual_times(sight, known, error, 1, 1), [wanted], rtol=2e-3)
     assert wanted > 3
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
+from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.form import Form
 from timeglass.forecast.layout import choose_layout, layout_for
-from timeglass.forecast.season import shrunken_season
+from timeglass.forecast.season import shrunken_season, whole_season
 from timeglass.forecast.settings import Networks, Task
 from timeglass.prepare.decomposition import classical_decomposition
 
@@ -113,3 +114,22 @@ def test_told_time_steps_are_kept(told, chunk):
 def test_recursive_networks_forecast_one_row():
     assert layout_for([126], Task(18, 12, Networks(strategy="recursive"))).horizon == 1
     assert layout_for([126], Task(18, 12)).horizon == 18
+
+
+def test_the_season_of_hours_holds_the_days_of_the_week():
+    """Saturdays and Sundays are 3 lower. Where they are not, the season stays that of a day, to the bit."""
+    rng, t = np.random.default_rng(0), np.arange(960)
+    day = 5 * np.sin(t * 2 * np.pi / 24) + rng.normal(size=960)
+    week = whole_season(day - 3 * ((t // 24) % 7 >= 5), 24)
+    assert week.shape == (168,)
+    assert 2.4 < week[:120].mean() - week[120:].mean() < 3  # shrunk a little
+    assert (whole_season(day, 24) == np.tile(shrunken_season(day, 24), 7)).all()
+    assert (whole_season(day[:500], 24) == np.tile(shrunken_season(day[:500], 24), 7)).all()  # fewer than three weeks
+
+
+def test_hours_with_a_weekend_are_forecast_into_it():
+    t = np.arange(960)
+    low = (t // 24) % 7 >= 5
+    y = 100 + 10 * np.sin(t * 2 * np.pi / 24) - 8 * low + np.random.default_rng(0).normal(size=960)
+    forecaster = Forecaster(72, season=24, networks=Networks(hidden_units=2, count=4, epochs=2)).fit(y[:888])
+    assert np.abs(forecaster.forecast().point[0] - y[888:]).mean() < 1.2  # a day's season alone: above 3

@@ -56,19 +56,19 @@ def unit_of(error: Array, members: Mapping[str, Array]) -> Array:
     return error[:, None] + disagreement(members)
 
 
-def usual_times(sight: Sight, known: NDArray[np.int64], error: Array, horizon: int) -> Array:
+def usual_times(sight: Sight, known: NDArray[np.int64], error: Array, horizon: int, period: int) -> Array:
     """(K,): how many times as large smoothing's errors were before the rows held back as they were in those.
 
     The first `known` (S,) rows of each series lie before. A quiet month is a poor measure of the months to come, and a
     wild one, too; smoothing has forecast all the time before, and knew no later row. `error` (S,) is what its errors
     are measured in. Indices of a season that were learned from the very rows understate errors by the square root of
-    (1 - 1/c) / (1 + 1/c), c being the number of seasons.
+    (1 - 1/c) / (1 + 1/c), c being the number of seasons of `period` rows.
     """
-    lengths, period = np.diff(sight.offsets), sight.form.seasons.shape[1]
+    lengths = np.diff(sight.offsets)
     first = np.minimum(np.maximum(_FIRST_ORIGIN, known // _FIRST_SHARE), known)
     before = _sizes(sight, first, known, error, horizon)
     held = _sizes(sight, known, lengths, error, horizon)
-    seasons = np.maximum(known / period, 2.0)
+    seasons = np.maximum(known / max(1, period), 2.0)
     learned = np.where(sight.form.seasons.any(axis=1), np.sqrt((1 + 1 / seasons) / (1 - 1 / seasons)), 1.0)
     before *= learned[:, None]
     both = np.isfinite(before) & np.isfinite(held)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from timeglass.forecast.season import shrunken_season
+from timeglass.forecast.season import season_rows, whole_season
 from timeglass.types import Array
 
 __all__ = ["SMALLEST_LOGGED", "Form"]
@@ -37,7 +37,7 @@ class Form:
     logged: NDArray[np.bool_]  # (S,)
     center: Array  # (S,)
     unit: Array  # (S,)
-    seasons: Array  # (S, period)
+    seasons: Array  # (S, rows until it begins anew)
     spread: Array  # (S,)
     lowest: Array  # (S,)
     limits: Array  # (S, 2)
@@ -57,7 +57,7 @@ class Form:
         size, period = len(series), max(1, period)
         center, unit = np.zeros(size), np.ones(size)
         chosen = np.array([_suits(y, log) for y in series] if logged is None else logged, bool)
-        seasons, spread, lowest = np.zeros((size, period)), np.empty(size), np.full(size, -np.inf)
+        seasons, spread, lowest = np.zeros((size, season_rows(period))), np.empty(size), np.full(size, -np.inf)
         limits = np.empty((size, 2))
         for s, y in enumerate(series):
             low, middle = float(y.min()), float(np.median(y))
@@ -68,16 +68,23 @@ class Form:
             z = np.log(y) if chosen[s] else (y - center[s]) / unit[s]
             limits[s] = z.min(), z.max()
             spread[s] = max(float(np.abs(np.diff(z)).mean()) if len(z) > 1 else 0.0, _LEAST_SPREAD)
-            seasons[s] = shrunken_season(z, period)
+            seasons[s] = whole_season(z, period)
         return cls(chosen, center, unit, seasons, spread, lowest, limits)
 
     def transform(self, s: int, values: Array) -> Array:
-        """Z of values (rows,) of series s; a value that has no logarithm counts as the smallest that has one here."""
-        if self.logged[s]:
-            # One zero among later rows would be a fall of 700 in logarithms: as far below as the rows fitted reach.
-            low, high = self.limits[s]
-            return np.maximum(np.log(np.maximum(values, np.finfo(np.float64).tiny)), 2 * low - high - self.spread[s])
-        return (values - self.center[s]) / self.unit[s]
+        """Z of values (rows,) of series s; one that has no logarithm, or a far smaller one, counts as a low one here.
+
+        >>> form = Form.fit([np.array([40.0, 80.0, 40.0])], 1)
+        >>> np.exp(form.transform(0, np.array([80.0, 2.0, 0.0]))).round(6).tolist()
+        [80.0, 2.0, 10.0]
+        """
+        if not self.logged[s]:
+            return (values - self.center[s]) / self.unit[s]
+        # One zero among later rows would be a fall of 700 in logarithms: as far below as the rows fitted reach. What
+        # would have been logged among those counts as it is, or a lasting fall would never be seen.
+        low, high = self.limits[s]
+        z, least = np.log(np.maximum(values, np.finfo(np.float64).tiny)), 2 * low - high - self.spread[s]
+        return np.where(z >= min(least, low + np.log(_LOWEST_SHARE)), z, least)
 
     def season(self, which: NDArray[np.int64], rows: NDArray[np.int64]) -> Array:
         """The season of z at `rows` (…) of the series `which` (…), rows counted from a series' first."""

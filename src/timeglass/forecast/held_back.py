@@ -91,8 +91,8 @@ def hold_back(
     rows = origins[:, None] + np.arange(horizon)
     came = whole.z[np.minimum(whole.offsets[place][:, None] + rows, len(whole.z) - 1)]
     error = one_step_error(past)
+    usual = usual_times(whole, lengths[long] - held, error, horizon, task.period)
     return HeldBack(
         long[place], origins, np.where(rows < lengths[long][place][:, None], came, np.nan), members, lanes,
-        form.spread[place], error[place], form, place, usual_times(whole, lengths[long] - held, error, horizon),
-        independent_series(past) * held / horizon,
+        form.spread[place], error[place], form, place, usual, independent_series(past) * held / horizon,
     )  # fmt: skip

@@ -23,6 +23,7 @@ from timeglass.forecast.learn import Learned, scores_of
 from timeglass.forecast.members import MEMBERS, Core
 from timeglass.forecast.networks import Linear
 from timeglass.forecast.plain_records import of_type, plain, read_list, read_record
+from timeglass.forecast.season import season_rows
 from timeglass.forecast.settings import Task
 from timeglass.model.description import Shapes
 from timeglass.model.saving import model_bytes, model_from_bytes
@@ -161,7 +162,7 @@ def _sizes_of(name: str, models: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def _form_shapes(prefix: str, series: int, period: int) -> Shapes:
-    more = {"seasons": (series, max(1, period)), "limits": (series, 2)}
+    more = {"seasons": (series, season_rows(period)), "limits": (series, 2)}
     kinds = {"logged": _MARK, "lowest": _MARK}
     return {
         f"{prefix}.{field.name}": (kinds.get(field.name, _REAL), more.get(field.name, (series,)))

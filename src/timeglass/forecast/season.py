@@ -14,12 +14,41 @@ from numpy.typing import NDArray
 from timeglass.prepare.decomposition import moving_average
 from timeglass.types import Array
 
-__all__ = ["shrunken_season"]
+__all__ = ["season_rows", "shrunken_season", "whole_season"]
 
 _PERIODS = 3  # fewer of them show nothing
 _KEPT = 0.8  # of a row's weight, with each period that came since: seasons change
 # The moving average takes in part of the noise, so what is left beside it understates it, by about as much.
 _CAUTION = 1.5
+_DAYS = (24, 48, 72, 96, 144, 288)  # periods of what comes every hour, half an hour, …, every five minutes
+_WEEK = 7
+
+
+def season_rows(period: int) -> int:
+    """Rows after which the season begins anew: those of a week, where a period is a day of hours or of parts of them.
+
+    >>> season_rows(24), season_rows(12), season_rows(1)
+    (168, 12, 1)
+    """
+    return _WEEK * period if period in _DAYS else max(1, period)
+
+
+def whole_season(z: Array, period: int) -> Array:
+    """The season (`season_rows(period)`,) of z (rows,): of days, what the days of a week change in it as well.
+
+    Each of the two is shrunk by itself, so that where no weekday stands out there is the day's season alone.
+
+    >>> day = np.sin(np.arange(24) * 0.26)
+    >>> week = np.concatenate([day, day, day, day, day, day - 2, day - 2])
+    >>> season = whole_season(np.tile(week, 5), 24)
+    >>> round(float(season[:120].mean() - season[120:].mean()), 2)
+    2.0
+    """
+    rows = season_rows(period)
+    found = np.tile(shrunken_season(z, period), rows // max(1, period))
+    if rows > period > 1:
+        found = found + shrunken_season(z - found[np.arange(len(z)) % rows], rows)
+    return found
 
 
 def shrunken_season(z: Array, period: int) -> Array:

@@ -30,6 +30,7 @@ _LARGEST = 1e300  # of a value: beyond it a sum or a line would leave the range 
 _LAGS_WITHOUT_SEASON = 12
 _MOST_LAGS = 24
 _ROWS_PER_LAG = 4
+_REFINED = 3  # solutions: each mends what rounding left of the one before
 _FARTHEST = 10  # ranges of the values beyond them: an autoregression that goes farther has exploded
 
 
@@ -164,12 +165,25 @@ def _autoregression(y: Array, horizon: int, period: int) -> Array:
     windows = np.lib.stride_tricks.as_strided(z, (len(z) - lags, lags), z.strides * 2, writeable=False)
     x = np.empty((len(windows), lags + 1))
     x[:, 0], x[:, 1:] = 1.0, windows
-    constant, *weights = np.linalg.lstsq(x, z[lags:], rcond=None)[0]
+    constant, *weights = _least_squares(x, z[lags:])
     low, high = z.min(), z.max()
     ahead = _continued(z[-lags:], float(constant), np.array(weights), horizon)
     beyond = np.maximum(low - ahead, ahead - high).max()
     # Written so that what is not a number counts as exploded.
     return center + unit * ahead if beyond <= _FARTHEST * (high - low) else _naive(y, horizon)
+
+
+def _least_squares(x: Array, y: Array) -> Array:
+    """The shortest w (P,) that brings x w (N, P) closest to y (N,).
+
+    By P equations, and again for what they left: a few small steps, where a decomposition of x takes many, each of
+    which waits for all threads of the linear algebra on a busy machine.
+    """
+    gram = x.T @ x
+    found = np.zeros(x.shape[1])
+    for _ in range(_REFINED):
+        found += np.linalg.lstsq(gram, x.T @ (y - x @ found), rcond=None)[0]
+    return found
 
 
 def _continued(last: Array, constant: float, weights: Array, horizon: int) -> Array:

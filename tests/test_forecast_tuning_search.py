@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from timeglass.errors import EngineError, OptionError
+from timeglass.forecast import backtest
 from timeglass.forecast import tuning as module
 from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.history import read_history
@@ -135,6 +136,17 @@ def test_ctrl_c_keeps_what_was_tried(monkeypatch, searcher):
     assert found.gain is None
 
 
+def test_the_comparison_makes_no_baselines_that_nobody_sees(monkeypatch):
+    made = []
+    real = backtest.simple_forecasts
+    monkeypatch.setattr(backtest, "simple_forecasts", lambda *given: made.append(given) or real(*given))
+    history = read_history(np.tile(np.random.default_rng(0).normal(size=7), 20))
+    forecaster = Forecaster(1, season=1, networks=replace(QUICK, time_steps=2))
+    found = search(history, forecaster=forecaster, space={"networks__time_steps": [7]})
+    assert found.gain.forecasts > 0
+    assert made == []
+
+
 def test_ctrl_c_before_anything_could_be_compared_ends_the_search(monkeypatch):
     interrupted_after(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
@@ -142,7 +154,7 @@ def test_ctrl_c_before_anything_could_be_compared_ends_the_search(monkeypatch):
 
 
 def test_ctrl_c_in_the_comparison_keeps_the_default(monkeypatch):
-    interrupted_after(monkeypatch, 1, "run_backtest")
+    interrupted_after(monkeypatch, 1, "forecast_back")
     forecaster = Forecaster(1, season=1, networks=replace(QUICK, time_steps=2))
     history = read_history(np.tile(np.random.default_rng(0).normal(size=7), 20))
     found = search(history, forecaster=forecaster, space={"networks__time_steps": [7]})

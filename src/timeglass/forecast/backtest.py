@@ -26,7 +26,7 @@ from timeglass.forecast.simple import FEWEST_ROWS
 from timeglass.forecast.windows import Channels
 from timeglass.types import Array
 
-__all__ = ["Backtest", "Rivals", "backtest_of_fit", "rivals_of", "run_backtest", "with_rivals"]
+__all__ = ["Backtest", "Rivals", "backtest_of_fit", "forecast_back", "rivals_of", "run_backtest", "with_rivals"]
 
 _MOST_COMPARED = 3_000  # forecasts that baselines are made for, in the verdict of a fit
 _MOST_PER_SERIES = 100
@@ -195,10 +195,29 @@ def run_backtest(
     rivals: Rivals | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Backtest:
+    """What `forecast_back` gives, with the baselines' forecasts beside it, and those that `rivals` make."""
+    made = forecast_back(
+        history, task, origins=origins, stride=stride, refit=refit, levels=levels, channels=channels,
+        on_progress=on_progress,
+    )  # fmt: skip
+    return with_rivals(made, rivals)
+
+
+def forecast_back(
+    history: History,
+    task: Task,
+    *,
+    origins: int = 5,
+    stride: int | None = None,
+    refit: bool = False,
+    levels: Sequence[float] = (),
+    channels: Channels | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Backtest:
     """Forecasts from `origins` origins, `stride` rows apart (None: a horizon), the last a horizon before each end.
 
-    Learns once, from the rows before the first origin; with `refit` anew for each origin. An `InputError` where no
-    series is long enough.
+    Learns once, from the rows before the first origin; with `refit` anew for each origin. There are no baselines in it,
+    as `run_backtest` adds. An `InputError` where no series is long enough.
     """
     step = task.horizon if stride is None else stride
     held = task.horizon + (origins - 1) * step
@@ -217,8 +236,7 @@ def run_backtest(
         part = None if on_progress is None else _share(on_progress, number, rounds)
         fitted = fit_groups(_cut(history, long, back), task, channels=_channels(channels, long), on_progress=part)
         parts.append(_roll(history, fitted, long, lengths[long] - back, ahead, levels, channels))
-    joined = _join(parts)
-    return with_rivals(joined, rivals)
+    return _join(parts)
 
 
 def rivals_of(statistical: bool | None) -> Rivals | None:

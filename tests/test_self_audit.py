@@ -54,6 +54,17 @@ def test_a_claimed_season_that_is_not_there_is_one():
     assert not checks(monthly(WAVE), season=12)["claimed_season"].found
 
 
+@pytest.mark.parametrize("season", [4, 7, 12])
+def test_what_trends_or_walks_has_no_season_for_that(season):
+    """The autocorrelation of such rows is high at every lag; a season is a peak of it."""
+    walk = np.random.default_rng(3).normal(size=150).cumsum()
+    line = 0.1 * np.arange(60.0)  # without its slope it is what rounding left
+    for values in (walk, line, NOISE + np.arange(80)):
+        assert checks(values, season=season)["claimed_season"].found
+    seasonal = walk + 9 * np.sin(2 * np.pi * np.arange(150) / season)
+    assert not checks(seasonal, season=season)["claimed_season"].found
+
+
 def test_a_last_row_out_of_proportion_is_said_where_it_is():
     values = np.append(NOISE, 1e6)
     forecaster = Forecaster(2, networks=QUICK).fit(monthly(values))

@@ -7,12 +7,13 @@ import numpy as np
 from timeglass.evaluate.audit import check_cycle
 from timeglass.evaluate.evidence import Given
 from timeglass.evaluate.finding import Finding, Numbers, not_checked
-from timeglass.prepare.autocorrelation import seasonality_test
+from timeglass.prepare.autocorrelation import SeasonalityTest, seasonality_test
 from timeglass.types import Array
 
-__all__ = ["check_few_windows", "check_season", "check_windows_left"]
+__all__ = ["check_few_windows", "check_season", "check_windows_left", "has_season"]
 
 _PERIODS = 3  # fewer of them show nothing
+_ROUNDING = 1e-12  # of the largest value: what varies by less does not vary
 _LEAST_USED = 0.75  # of the windows: a part held back to stop by is as it should be
 
 
@@ -29,12 +30,7 @@ def check_season(given: Given) -> Finding:
         return not_checked(
             name, f"{_PERIODS} seasons of {period} rows to see one in; there are {len(given.train)} rows"
         )
-    forms = {"values": given.train, "detrended": _without_line(given.train), "changes": np.diff(given.train)}
-    tests = {form: seasonality_test(values, period) for form, values in forms.items()}
-    seasonal = [
-        form for form, test in tests.items()
-        if test.seasonal and test.autocorrelation > 0 and not check_cycle(forms[form], period, unit="rows").found
-    ]  # fmt: skip
+    tests, seasonal = _season_tests(given.train, period)
     best = max(tests.values(), key=lambda test: test.autocorrelation - test.limit)
     shown = tests[seasonal[0]] if seasonal else best
     numbers: Numbers = {
@@ -48,6 +44,28 @@ def check_season(given: Given) -> Finding:
     elsewhere = f"; there is a peak near lag {peak}" if peak is not None and peak != period else ""
     said = f"The training rows have no season of {period} rows: {level}, no peak that the 90 % test shows{elsewhere}"
     return Finding(name, True, f"{said}; leave the season out, or choose another.", numbers)
+
+
+def has_season(values: Array, period: int) -> bool:
+    """Whether rows (n,) have such a season, as `check_season` looks for it; False for too few to see one in.
+
+    >>> has_season(np.tile([1.0, 5.0, 2.0, 7.0], 9), 4), has_season(np.arange(36.0), 4)
+    (True, False)
+    """
+    return len(values) > _PERIODS * period and bool(_season_tests(values, period)[1])
+
+
+def _season_tests(values: Array, period: int) -> tuple[dict[str, SeasonalityTest], list[str]]:
+    """The 90 % test of the values, detrended values and changes, and in which of them it finds a peak."""
+    forms = {"values": values, "detrended": _without_line(values), "changes": np.diff(values)}
+    least = _ROUNDING * float(np.abs(values).max())  # of a line the two others are what rounding left
+    tests = {form: seasonality_test(own, period) for form, own in forms.items()}
+    seasonal = [
+        form for form, test in tests.items()
+        if test.seasonal and test.autocorrelation > 0 and np.ptp(forms[form]) > least
+        and not check_cycle(forms[form], period, unit="rows").found
+    ]  # fmt: skip
+    return tests, seasonal
 
 
 def _without_line(values: Array) -> Array:

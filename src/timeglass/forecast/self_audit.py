@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from timeglass.evaluate.audit_data import has_season
 from timeglass.evaluate.finding import Finding, Numbers
 from timeglass.forecast.fitted import Fitted, Group
 from timeglass.forecast.form import Form
 from timeglass.forecast.history import History
 from timeglass.forecast.last_rows import check_last_rows
-from timeglass.prepare.autocorrelation import seasonality_test
 
 __all__ = ["audit_run"]
 
@@ -36,7 +36,7 @@ def _season(fitted: Fitted, history: History, claimed: bool) -> Finding:
     period, series = fitted.task.period, history.series
     places = [s for group in fitted.groups for s in group.places]
     some = places[:: max(1, -(-len(places) // _MOST_TESTED))]
-    with_season = sum(seasonality_test(series[s], period).seasonal for s in some)
+    with_season = sum(has_season(series[s], period) for s in some)
     lacking = with_season <= _SEASONAL_SHARE * len(some)
     numbers: Numbers = {"period": period, "series": len(some), "with_season": with_season}
     said = f"the 90 % test finds it in {with_season:,} of {len(some):,} series"

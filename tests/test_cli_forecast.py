@@ -41,6 +41,15 @@ def rows_of(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
+def test_a_series_of_one_row_is_drawn_without_intervals(timeglass, tmp_path):
+    rows = [f"long,2020-{month:02d},{month % 5}" for month in range(1, 13)]
+    (tmp_path / "short.csv").write_text("\n".join(["shop,when,sold", "new,2020-01,5", *rows]) + "\n")
+    ran = timeglass("forecast", "short.csv", "--horizon", "2", "--plot", "both.svg", *QUICK)
+    assert ran.returncode == 0
+    assert [row["timeglass-hi-80"] == "" for row in rows_of(ran.stdout)] == [True, True, False, False]
+    assert ">80 % interval<" in (tmp_path / "both.svg").read_text(encoding="utf-8").replace("&#160;", " ")
+
+
 def test_the_forecast_is_csv_on_standard_output(timeglass, table):
     ran = timeglass("forecast", table, "--horizon", "3", "--level", "50,90", *QUICK)
     assert ran.returncode == 0
@@ -192,7 +201,7 @@ def test_a_backtest_in_json_and_its_forecasts_in_a_file(timeglass, table, tmp_pa
         "--no-statistical", *QUICK,
     )  # fmt: skip
     found = json.loads(ran.stdout)
-    assert (found["origins"], found["series"]) == (4, 2)
+    assert (found["forecasts"], found["series"]) == (4, 2)  # of two origins
     rows = rows_of((tmp_path / "all.csv").read_text())
     assert len(rows) == 12
     frame = pd.DataFrame(rows)
@@ -208,10 +217,14 @@ def test_a_backtest_in_json_and_its_forecasts_in_a_file(timeglass, table, tmp_pa
         (("--origins", "0"), "--origins: expected a whole number of at least 1, got 0"),
         (("--stride", "0"), "--stride: expected a whole number of at least 1, got 0"),
         (("--origins", "50"), "need at least"),
+        (
+            ("--origins", "1", "--horizon", "900"),
+            "1 origin, 900 rows apart, with a horizon of 900 need at least 904: ask for a shorter horizon",
+        ),
     ],
 )
 def test_backtests_that_cannot_be(timeglass, table, options, words):
-    ran = timeglass("backtest", table, "--horizon", "3", *options, *QUICK)
+    ran = timeglass("backtest", table, "--horizon", "3", *options, *QUICK)  # of two, click takes the last
     assert ran.returncode == 2
     assert words in ran.stderr
 

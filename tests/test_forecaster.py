@@ -184,7 +184,7 @@ def test_the_record_is_said():
     assert record.sentence() == f"promised 80 %, covered {100 * record.covered:.0f} % of {record.forecasts} forecasts"
     assert 0.5 < record.covered <= 1
     assert quick().fit([1.0, 2.0, 4.0, 3.0, 5.0]).coverage().sentence() == (
-        "promised 95 %, not tested: too few rows to hold any back"
+        "promised 95 %, not tested: too few held-back rows"
     )
 
 

@@ -226,6 +226,22 @@ def test_colours_of_the_terminal_are_asked_for(monkeypatch):
     assert "\x1b" in "\n".join(outlook_lines(outlook(), color=True))
 
 
+@pytest.mark.parametrize(
+    ("first", "step", "shared"),
+    [
+        ("2013-06-20", "D", "2013-Jun to 2013-Jul"),  # days of June are none of July
+        ("2013-07-02", "D", "2013-Jul"),
+        ("2013-06-29T12", "h", "2013-Jun-29 to 2013-Jul-01"),
+        ("2013-03", "M", ""),
+    ],
+)
+def test_what_marks_of_dates_share_is_said_from_the_first_to_the_last(first, step, shared):
+    at = np.datetime64(first, step) + np.arange({"D": 14, "h": 38, "M": 60}[step])
+    figure = draw_outlook(outlook_picture((at[:-2], np.arange(len(at) - 2.0)), (at[-2:], [1.0, 2.0])))
+    figure.canvas.draw()
+    assert figure.axes[0].xaxis.get_offset_text().get_text() == shared
+
+
 # ---- the fan of a backtest
 
 
@@ -241,6 +257,16 @@ def test_paths_of_a_fan_start_at_the_last_known_value_and_end_with_the_dates():
     assert picture.title == "Passengers: 2 forecasts of 4 rows, each made from what was known then"
     longer = fan_picture((np.arange(64), VALUES), ([58, 40, 60], forecasts))
     assert [len(path.at) for path in longer.paths] == [4, 4, 4]  # the dates go further than the values
+
+
+def test_a_fan_says_of_how_many_series_it_is_one_and_that_its_band_goes_on():
+    point = np.full((1, 3), 150.0)
+    picture = fan_picture((np.arange(60), VALUES), ([50], point), band={80: (point, point * 1e6)}, total=20)
+    assert picture.title.startswith("Series, one of 20 series: 1 forecast of 3 rows, ")
+    words = [text.get_text() for text in draw_fan(picture).axes[0].get_legend().get_texts()]
+    assert words[-1] == "80 % interval, which goes on beyond"
+    calm = fan_picture((np.arange(60), VALUES), ([50], point), band={80: (point - 1, point + 1)})
+    assert (calm.band_words, calm.title[:19]) == ("80 % interval", "Series: 1 forecast ")
 
 
 def test_a_fan_reaches_the_ink():

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
+_BAR = "checking: {percentage:3.0f}% |{bar}| {remaining} left"
+
 
 @click.command(short_help="Say what stops the reading of a table, and what looks odd.")
 @click.argument("file", metavar="FILE")
@@ -36,7 +38,7 @@ def check(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
 
     from timeglass.read.report import check as check_table  # a slow start
 
-    with tqdm(total=100, unit="%", disable=not sys.stderr.isatty(), leave=False, delay=0.5) as bar:
+    with tqdm(total=100, bar_format=_BAR, disable=not sys.stderr.isatty(), leave=False, delay=0.5) as bar:
         report = check_table(
             series_path(file), dataset_options(file, reading), private=allow_private_address, tell=say,
             on_progress=lambda share: bar.update(100 * share - bar.n),

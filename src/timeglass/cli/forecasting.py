@@ -29,6 +29,8 @@ _NETWORKS = ("cell", "hidden_units", "time_steps", "networks", "epochs", "learni
 _OWN = ("horizon", "season", "level", "fallback", "log", "seed")
 _COVARIATES = ("future_columns", "past_columns", "static_columns", "calendar")
 
+_BAR = "{desc}: {percentage:3.0f}% |{bar}| {remaining} left"
+
 # What errors call them: the parts of a forecaster, and what the commands hand to it.
 _SETTINGS = {*_OWN, *_NETWORKS, "count", "calendar", "trials", "searcher", "storage", "study", "origins", "stride"}
 
@@ -167,5 +169,5 @@ def progress(what: str, *, quiet: bool) -> Iterator[Callable[[float], None] | No
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    with tqdm(total=100, desc=what, unit="%", leave=False, delay=0.5) as bar:
+    with tqdm(total=100, desc=what, bar_format=_BAR, leave=False, delay=0.5) as bar:
         yield lambda share: bar.update(100 * share - bar.n) and None

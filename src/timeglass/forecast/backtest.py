@@ -25,6 +25,7 @@ from timeglass.forecast.settings import Task
 from timeglass.forecast.simple import FEWEST_ROWS
 from timeglass.forecast.windows import Channels
 from timeglass.types import Array
+from timeglass.words import counted
 
 __all__ = ["Backtest", "Rivals", "backtest_of_fit", "forecast_back", "rivals_of", "run_backtest", "with_rivals"]
 
@@ -225,8 +226,10 @@ def forecast_back(
     long = np.flatnonzero(lengths - held >= FEWEST_ROWS)
     if not len(long):
         raise InputError(
-            f"{history.panel.origin.name}: {int(lengths.max())} rows in the longest series; {origins} origins, {step} "
-            f"rows apart, with a horizon of {task.horizon} need at least {held + FEWEST_ROWS}: ask for fewer origins"
+            f"{history.panel.origin.name}: {counted(int(lengths.max()), 'row')} in the longest series; "
+            f"{counted(origins, 'origin')}, {counted(step, 'row')} "
+            f"apart, with a horizon of {task.horizon} need at least {held + FEWEST_ROWS:,}: ask for "
+            f"{'fewer origins' if origins > 1 else 'a shorter horizon'}"
         )
     parts = []
     rounds = origins if refit else 1

@@ -65,7 +65,10 @@ def _place(ids: tuple[str, ...], series: int | str) -> int:
 def outlook_of(
     forecaster: Forecaster, made: Forecast, series: int | str = 0, *, baselines: bool = True, unit: str = ""
 ) -> OutlookPicture:
-    """History, forecast and intervals of one series, and with `baselines` naive and seasonal naive beside them."""
+    """History, forecast and intervals of one series, and with `baselines` naive and seasonal naive beside them.
+
+    A series of one row has no intervals: none is drawn.
+    """
     history, s = forecaster.history_, _place(made.ids, series)
     values = history.series[s]
     horizon = made.point.shape[1]
@@ -74,7 +77,7 @@ def outlook_of(
     beside = {baseline_title(name): found[name] for name in wanted if name in found}
     return outlook_picture(
         (_dates(history, s), values), (made.dates[s], made.point[s]),
-        bands={level: (made.low[level][s], made.high[level][s]) for level in made.low},
+        bands={level: (low[s], made.high[level][s]) for level, low in made.low.items() if np.isfinite(low[s]).all()},
         baselines=beside, season=forecaster.season_, labels=Labels(made.ids[s], unit),
     )  # fmt: skip
 
@@ -103,7 +106,7 @@ def fan_of(made: Backtest, series: int | str = 0) -> FanPicture:
     band = None if lowest is None else {lowest: (made.low[lowest][own], made.high[lowest][own])}
     return fan_picture(
         (_dates(made.history, s), made.history.series[s]), (made.origins[own], made.point[own]), band=band,
-        labels=Labels(made.history.panel.ids[s]),
+        labels=Labels(made.history.panel.ids[s]), total=len(np.unique(made.which)),
     )  # fmt: skip
 
 
@@ -129,7 +132,7 @@ def reliability_of(forecaster: Forecaster) -> ReliabilityPicture:
     """Promised and covered shares of held-back values, for six levels."""
     records = [forecaster.coverage(level) for level in _LEVELS]
     if any(record.covered is None for record in records):
-        raise InputError("the intervals were not tested: too few rows to hold any back")
+        raise InputError("the intervals were not tested: too few held-back rows")
     inside = [round((record.covered or 0.0) * record.forecasts) for record in records]
     return reliability_picture(list(_LEVELS), inside, total=[record.forecasts for record in records])
 

@@ -34,9 +34,11 @@ class Coverage:
 
         >>> Coverage(90, 0.88, 120).sentence()
         'promised 90 %, covered 88 % of 120 forecasts'
+        >>> Coverage(90, None, 0).sentence()
+        'promised 90 %, not tested: too few held-back rows'
         """
         if self.covered is None:
-            return f"promised {self.level:g} %, not tested: too few rows to hold any back"
+            return f"promised {self.level:g} %, not tested: too few held-back rows"
         return f"promised {self.level:g} %, covered {100 * self.covered:.0f} % of {self.forecasts:,} forecasts"
 
 

@@ -17,6 +17,7 @@ from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.outcome import Forecast
 from timeglass.forecast.zones import date_texts
 from timeglass.show.table import table_lines
+from timeglass.words import counted
 
 __all__ = [
     "backtest_lines",
@@ -126,7 +127,7 @@ def _number(value: float) -> float | None:
 def backtest_lines(made: Backtest) -> list[str]:
     """The scaled error of everyone, and the verdict."""
     forecasts, series = len(made.which), len(np.unique(made.which))
-    head = f"{forecasts:,} forecasts of {made.point.shape[1]:,} rows, {series:,} series"
+    head = f"{counted(forecasts, 'forecast')} of {counted(made.point.shape[1], 'row')}, {series:,} series"
     errors = made.errors()
     if np.isfinite(list(errors.values())).all():
         scaled = f"mean absolute error in units of the seasonal naive one (season {made.period})"
@@ -156,7 +157,7 @@ def backtest_values(made: Backtest) -> dict[str, Any]:
     """All of it in plain values."""
     known = np.isfinite(made.actual)
     return {
-        "origins": len(made.which),
+        "forecasts": len(made.which),
         "series": len(np.unique(made.which)),
         "horizon": int(made.point.shape[1]),
         "season": made.period,

@@ -18,6 +18,7 @@ from timeglass.forecast.settings import Task
 from timeglass.forecast.simple import sort_out
 from timeglass.forecast.sweep import Judged
 from timeglass.forecast.windows import Channels
+from timeglass.words import counted
 
 __all__ = ["Split", "split_rows"]
 
@@ -115,6 +116,7 @@ def _too_few(history: History, lengths: list[int], task: Task) -> str:
             "to tune"
         )
     return (
-        f"{name}: {max(lengths)} rows in the longest series; to learn, validate and compare on unseen rows with a "
-        f"horizon of {task.horizon}, at least {need} are needed: give more rows, or ask for a shorter horizon"
+        f"{name}: {counted(max(lengths), 'row')} in the longest series; to learn, validate and compare on unseen "
+        f"rows with a horizon of {task.horizon}, at least {need} are needed: give more rows, or ask for a shorter "
+        "horizon"
     )

@@ -49,12 +49,20 @@ class FanPicture:
     horizon: int
     level: float | None  # the band's, in percent
     labels: Labels
+    total: int = 1  # series that were forecast: this is one of them
 
     @property
     def title(self) -> str:
         made = "made" if len(self.paths) == 1 else "each made"
         origins = counted(len(self.paths), "forecast")
-        return f"{self.labels.title}: {origins} of {counted(self.horizon, 'row')}, {made} from what was known then"
+        which = f"{self.labels.title}, one of {self.total:,} series" if self.total > 1 else self.labels.title
+        return f"{which}: {origins} of {counted(self.horizon, 'row')}, {made} from what was known then"
+
+    @property
+    def band_words(self) -> str:
+        """What the legend calls the band; "" without one."""
+        beyond = ", which goes on beyond" if self.view is not None and self.view.cuts_band else ""
+        return "" if self.level is None else f"{self.level:g} % interval{beyond}"
 
     @property
     def power(self) -> int:
@@ -76,13 +84,15 @@ def fan_picture(
     band: Mapping[float, tuple[ArrayLike, ArrayLike]] | None = None,
     rows: int | None = None,
     labels: Labels | None = None,
+    total: int = 1,
 ) -> FanPicture:
     """From (dates, values) of the whole series (N,) and (origins (B,), forecasts (B, K)).
 
     An origin is how many rows were known: row number `origin` of the series, from 0, is the first that is forecast.
     `band` is one interval, {level in percent: (low (B, K), high (B, K))}. Steps beyond the series' end are left out,
     unless the dates go further than the values. The last `rows` rows are drawn: without it all from two horizons
-    before the first origin on. An `InputError` says which of these cannot be used.
+    before the first origin on. `total` is how many series have such forecasts. An `InputError` says which of these
+    cannot be used.
 
     >>> picture = fan_picture((np.arange(6), [1.0, 2, 3, 4, 5, 6]), ([3, 5], [[4.0, 5.5], [6.5, 7.0]]))
     >>> [(path.origin_value, path.point.tolist()) for path in picture.paths]
@@ -110,7 +120,7 @@ def fan_picture(
         raise InputError(f"forecasts: none lies in the last {last} rows and has a date: give more rows or dates")
     return FanPicture(
         dates[begin : len(values)], values[begin:], paths, point.shape[1], None if one is None else one.level,
-        labels or Labels(),
+        labels or Labels(), whole_number("total", total, at_least=1),
     )  # fmt: skip
 
 
@@ -170,7 +180,7 @@ def _draw_paths(axes: Any, p: FanPicture, axis: TimeAxis) -> list[tuple[Any, str
         (line,) = axes.plot(at, shrunk(values, p.power), color=BLUE, linewidth=1.2, alpha=max(0.55, thin))
         (dot,) = axes.plot(at[:1], shrunk(values[:1], p.power), "o", color=BLUE, markersize=3.5 if few else 2, zorder=4)
     marks = [(line, "forecasts"), (dot, "their origins: the last value known")]
-    return marks + ([(area, f"{p.level:g} % interval")] if p.level is not None else [])
+    return marks + ([(area, p.band_words)] if p.level is not None else [])
 
 
 def _draw_steps(axes: Any, p: FanPicture, axis: TimeAxis) -> list[tuple[Any, str]]:
@@ -181,8 +191,8 @@ def _draw_steps(axes: Any, p: FanPicture, axis: TimeAxis) -> list[tuple[Any, str
     )
     marks: list[tuple[Any, str]] = []
     if len(low) and len(at) > 1:
-        marks.append((axes.fill_between(at, low, high, color=BLUE, alpha=0.2, linewidth=0), f"{p.level:g} % interval"))
+        marks.append((axes.fill_between(at, low, high, color=BLUE, alpha=0.2, linewidth=0), p.band_words))
     elif len(low):
-        marks.append((axes.vlines(at, low, high, color=BLUE, alpha=0.2, linewidth=9), f"{p.level:g} % interval"))
+        marks.append((axes.vlines(at, low, high, color=BLUE, alpha=0.2, linewidth=9), p.band_words))
     (line,) = axes.plot(at, point, color=BLUE, linewidth=1.2, marker=".", markersize=4)
     return [(line, "forecasts, one row ahead"), *marks]

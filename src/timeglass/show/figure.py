@@ -155,10 +155,21 @@ def draw_time(axes: Any, axis: TimeAxis, label: str, *, most: int = 8) -> None:
         # Where few marks have room, whole years from two on: none of the steps of months would be long enough.
         locator = calendar.AutoDateLocator(minticks=2 if most < 6 else 3, maxticks=most)
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(calendar.ConciseDateFormatter(locator))
+        formatter = calendar.ConciseDateFormatter(locator)
+        usual, forms = formatter.get_offset, formatter.offset_formats
+        formatter.get_offset = lambda: _what_marks_share(usual(), forms, calendar.num2date(locator()))
+        axes.xaxis.set_major_formatter(formatter)
     else:
         whole_marks(axes.xaxis, most)
     axes.set_xlabel(axis.words(fitted(shown(label), 2 * _WORDS, size=12)))
+
+
+def _what_marks_share(last: str, forms: Sequence[str], marks: list[Any]) -> str:
+    """The month of marks that are days, and so on: from the first to the last, since matplotlib has the last one's."""
+    for form in forms:
+        if last and form and marks[-1].strftime(form) == last != (first := marks[0].strftime(form)):
+            return f"{first} to {last}"
+    return last
 
 
 def whole_marks(axis: Any, most: int = 8) -> None:

@@ -252,6 +252,7 @@ def draw_outlooks(picture: OutlooksPicture, files: Sequence[str | os.PathLike[st
             axes.set_title(fitted(name, _PANEL_LETTERS, size=9.5), fontsize=9.5)
             axes.tick_params(labelsize=8)
             draw_time(axes, axis, "", most=5)
+            axes.xaxis.get_offset_text().set_fontsize(8)
         figure.legend(
             list(meaning.values()), list(meaning), loc="outside lower left", ncols=2 * picture.columns, frameon=False,
             fontsize=9,

@@ -230,6 +230,12 @@ def test_values_too_large_are_named_by_their_part(timeglass, tmp_path):
     assert "data.csv: the training rows: values beyond 1e+150 have no squares in a double" in done.stderr
 
 
+def test_a_bundled_series_is_called_by_its_name(timeglass):
+    assert timeglass("audit", "nile").stderr.startswith("timeglass: the bundled nile.csv: which rows are for testing?")
+    done = timeglass("audit", "nile", "--split", "1950")
+    assert done.stdout.startswith("the bundled nile.csv: 79 training rows, 21 test rows, no forecasts")
+
+
 # ---- a saved forecaster
 
 

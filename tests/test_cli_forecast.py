@@ -342,6 +342,22 @@ def test_what_was_filled_in_beside_the_values_is_said(timeglass, tmp_path):
     assert timeglass("forecast", "sales.csv", "--future", "coming.csv", *told, "--quiet").stderr == ""
 
 
+def test_closed_standard_error_costs_no_result(timeglass, table, monkeypatch):
+    """As in `timeglass forecast … 2>&-`: what Python makes of it is None."""
+    told = timeglass("forecast", table, "--horizon", "3", *QUICK).stdout
+    monkeypatch.setattr(sys, "stderr", None)
+    ran = timeglass("forecast", table, "--horizon", "3", *QUICK)
+    sys.stderr.close()  # what stands in for it
+    assert (ran.returncode, ran.stdout) == (0, told)
+
+
+def test_a_file_that_hides_a_bundled_series_is_said_unless_all_is_to_be_quiet(timeglass, table, tmp_path):
+    (tmp_path / table).rename(tmp_path / "nile")
+    told = ("forecast", "nile", "--horizon", "3", *QUICK)
+    assert "nile is read from the file of that name here" in timeglass(*told).stderr
+    assert timeglass(*told, "--quiet").stderr == ""
+
+
 @pytest.mark.parametrize("command", ["forecast", "backtest", "tune"])
 def test_a_result_is_not_lost_in_closed_output(timeglass, table, command, monkeypatch):
     """As in `timeglass forecast … >&-`: what Python makes of it is None."""

@@ -72,14 +72,15 @@ def audit(file: str, as_json: bool, allow_private_address: bool, reading: ReadOp
     )  # fmt: skip
     for origin in tables.origins:
         say_reading(origin)
-    with errors_in_options(file):
+    name = tables.origins[-1].name
+    with errors_in_options(name):
         reports = {
-            name: audit_forecasts(
+            which: audit_forecasts(
                 tables.train, tables.test, forecasts, scaler=scaler, period=given["period"], evidence=evidence
             )
-            for name, forecasts in tables.forecasts(together=given["seeds"]).items()
+            for which, forecasts in tables.forecasts(together=given["seeds"]).items()
         }
-    _print(file, {name: in_options(report) for name, report in reports.items()}, as_json=as_json)
+    _print(name, {which: in_options(report) for which, report in reports.items()}, as_json=as_json)
     raise SystemExit(max(report.exit_code for report in reports.values()))
 
 

@@ -57,7 +57,7 @@ class AuditTables:
             origins = (known.origin, panel.origin)
             _check_order(known, actual)
         else:
-            first = _first_test_row(file, actual, others, split, part, wide, private=private)
+            first = _first_test_row((file, panel.origin.name), actual, others, split, part, wide, private=private)
             before = actual.values[:first]
         test = actual[slice(first, None)]
         return cls(before, test, {other.name: _beside(test, other) for other in others}, origins)
@@ -123,9 +123,10 @@ def _check_order(known: Series, actual: Series) -> None:
 
 
 def _first_test_row(
-    file: str, actual: Series, others: list[Series], split: str | None, part: str | None, wide: ReadOptions,
-    *, private: bool,
+    source: tuple[str, str], actual: Series, others: list[Series], split: str | None, part: str | None,
+    wide: ReadOptions, *, private: bool,
 ) -> int:  # fmt: skip
+    file, name = source
     if split is not None:
         return _split_row(actual, split)
     if part is not None:
@@ -134,7 +135,7 @@ def _first_test_row(
     first = min((int(rows[0]) for rows in starts if len(rows)), default=0)
     if first == 0:
         raise OptionError(
-            f"{file}: which rows are for testing? Give --split DATE, --part COLUMN, or --train FILE with the "
+            f"{name}: which rows are for testing? Give --split DATE, --part COLUMN, or --train FILE with the "
             "training rows"
         )
     return first

@@ -147,7 +147,7 @@ def history_of(
 
     if source == "-" and covariates and (covariates.future or covariates.past or covariates.static):
         raise OptionError("standard input can be read once only: give covariates in a file")
-    path = series_path(source)
+    path = series_path(source, quiet=common.quiet)
     told = value_options(path, dataset_options(source, reading, value=None), covariates)
     panel = read_panel(path, told, private=common.private, tell=common.say)
     if not common.quiet:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["dataset_options", "series_path"]
 
 
-def series_path(given: str | None) -> str:
+def series_path(given: str | None, *, quiet: bool = False) -> str:
     """The file or address to read; for None the bundled sunspots.
 
-    A file of that name wins over a bundled series, and a line on standard error says so; a folder does not, since it
-    cannot be read.
+    A file of that name wins over a bundled series, and a line on standard error says so unless all is to be `quiet`; a
+    folder does not, since it cannot be read.
     """
     from timeglass.datasets.by_name import closest
     from timeglass.datasets.catalogue import DATASETS
@@ -32,7 +32,7 @@ def series_path(given: str | None) -> str:
     is_there = os.path.exists(given) and not os.path.isdir(given)  # False too where a name is too long
     if given in DATASETS and not is_there:
         return str(DATASETS[given].path)
-    if given in DATASETS:
+    if given in DATASETS and not quiet:
         click.echo(
             f"timeglass: {given} is read from the file of that name here, which wins over the bundled series: "
             "move to another folder for that",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from timeglass.errors import InputError
+from timeglass.errors import InputError, OptionError
 from timeglass.forecast import Forecaster, Networks
 
 QUICK = Networks(hidden_units=2, count=2, epochs=1)
@@ -74,3 +74,19 @@ def test_zeros_have_no_size():
     series = np.where(np.arange(40) % 3, 0.0, 1.0) * walks(1)
     series[0, 0] = 1e-320
     assert np.isfinite(Forecaster(2, 1, networks=QUICK).fit(rows_of(series)).forecast().point).all()
+
+
+def test_a_window_longer_than_every_series_is_refused_by_its_name():
+    told = Networks(hidden_units=1, count=2, epochs=1, time_steps=31)
+    said = "time_steps: a window of 31 rows is longer than every series: the longest has 30: ask for fewer"
+    with pytest.raises(OptionError, match=said):
+        Forecaster(2, networks=told).fit(np.random.default_rng(0).normal(size=30))
+    Forecaster(2, networks=told).fit(np.random.default_rng(0).normal(size=31))
+
+
+def test_series_too_short_for_networks_are_among_those_replaced():
+    forecaster = Forecaster(3).fit([1.0, 2.0, 4.0, 3.0, 5.0, 6.0])
+    (one,) = forecaster.replaced_
+    assert (one.series, one.method) == ("y", "smoothing")
+    assert one.why.endswith("at least 8 are needed to train on")
+    assert forecaster.forecast().replaced == forecaster.replaced_

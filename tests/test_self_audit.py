@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from timeglass.evaluate.finding import Finding
-from timeglass.forecast import Forecaster, Networks
+from timeglass.forecast import Covariates, Forecaster, Networks
 from timeglass.forecast.history import read_history
 from timeglass.forecast.last_rows import check_last_rows
 from timeglass.forecast.report import forecast_lines
@@ -63,6 +63,21 @@ def test_what_trends_or_walks_has_no_season_for_that(season):
         assert checks(values, season=season)["claimed_season"].found
     seasonal = walk + 9 * np.sin(2 * np.pi * np.arange(150) / season)
     assert not checks(seasonal, season=season)["claimed_season"].found
+
+
+@pytest.mark.parametrize(("ahead", "found"), [(0, True), (1, True), (-1, False), (None, False)])
+def test_a_future_column_that_is_the_values_themselves(ahead, found):
+    """Under another name, of the same row or of the next; what stands there of the row before is known."""
+    price = np.random.default_rng(5).normal(size=80)
+    if ahead is not None:
+        price = 3 * np.roll(NOISE, -ahead) + 1
+    frame = monthly(NOISE).assign(price=price)
+    forecaster = Forecaster(2, networks=QUICK, covariates=Covariates(future=("price",))).fit(frame)
+    check = {finding.name: finding for finding in forecaster.audit_}["covariate_unknown"]
+    assert check.found == found
+    if found:
+        assert check.sentence.startswith("Future column 'price' moves as the target ")
+        assert check.sentence.endswith("Else give it as a past column, or leave it out.")
 
 
 def test_a_last_row_out_of_proportion_is_said_where_it_is():

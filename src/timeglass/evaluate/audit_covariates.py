@@ -11,7 +11,7 @@ from timeglass.evaluate.finding import Finding, Numbers, not_checked
 from timeglass.types import Array
 from timeglass.words import quoted
 
-__all__ = ["check_covariates"]
+__all__ = ["check_covariates", "target_in"]
 
 _LEADS = 3  # rows ahead, for which a covariate that holds a later value is looked for
 _ALIKE = 0.98  # R² of the target's changes on the covariate's, from which it is the target under another name
@@ -61,7 +61,7 @@ def _fault(given: Given, name: str, values: ArrayLike) -> str:
     later, moves = numbers[known:], np.diff(numbers[:known]) != 0
     if len(later) >= _LEAST_STILL and known > 1 and (later == numbers[known - 1]).all() and moves.mean() > 0.5:
         return f"repeats its last training value in all rows forecast ({given.span})"
-    return _target_in(numbers, given.series)
+    return target_in(numbers, given.series)
 
 
 def _numbers(name: str, values: ArrayLike) -> Array:
@@ -74,8 +74,13 @@ def _numbers(name: str, values: ArrayLike) -> Array:
     return numbers
 
 
-def _target_in(covariate: Array, series: Array) -> str:
-    """Whether the covariate tells the target of its own row or of a later one, by their changes."""
+def target_in(covariate: Array, series: Array) -> str:
+    """What a covariate (rows,) tells of the target (rows,) of its own row or of a later one, by their changes; else "".
+
+    >>> values = np.random.default_rng(0).normal(size=40)
+    >>> target_in(2 * values + 3, values), target_in(np.arange(40.0), values)
+    ('moves as the target of the same row does (100.0% of its changes)', '')
+    """
     shifts = range(-_LEADS, _LEADS + 1)
     if len(series) < _LEAST_ROWS + 2 * _LEADS:
         return ""

@@ -16,7 +16,7 @@ from timeglass.forecast.simple import sort_out
 from timeglass.forecast.windows import Channels
 from timeglass.types import Array
 
-__all__ = ["Fitted", "Group", "fit_groups", "forecast_ahead", "interval_ends", "learn_apart"]
+__all__ = ["Fitted", "Group", "fit_groups", "forecast_ahead", "interval_ends", "learn_apart", "replaced_in"]
 
 _LONG_SERIES, _FEW_SERIES = 1_000, 16  # series so long, and so few, have networks of their own
 _STANDARD = 1.2533  # the normal distribution's standard deviation in mean absolute errors
@@ -83,7 +83,7 @@ def forecast_ahead(
     fitted: Fitted, history: History, horizon: int, levels: Sequence[float], *, channels: Channels | None = None
 ) -> Forecast:
     """The `horizon` rows after the last of each series."""
-    size, replaced = len(history.panel), _replaced_now(fitted, history) | _smoothed_only(fitted, history)
+    size, replaced = len(history.panel), replaced_in(fitted, history)
     names = sorted({name for group in fitted.groups for name in group.learned.weights})
     networks = max((group.learned.networks for group in fitted.groups), default=0)
     found = Forecast(
@@ -147,6 +147,11 @@ def interval_ends(learned: Learned, outlook: Outlook, share: float) -> tuple[Arr
         below, above = learned.scores.quantiles(share, horizon)
     low, high = (np.clip(outlook.point + end * outlook.unit, *outlook.reach) for end in (below, above))
     return low, high
+
+
+def replaced_in(fitted: Fitted, history: History) -> dict[int, Replaced]:
+    """By place, the series that networks do not forecast, and why."""
+    return _replaced_now(fitted, history) | _smoothed_only(fitted, history)
 
 
 def _replaced_now(fitted: Fitted, history: History) -> dict[int, Replaced]:

@@ -13,7 +13,7 @@ from timeglass.errors import InputError, OptionError
 from timeglass.forecast.backtest import Backtest, backtest_of_fit, rivals_of, run_backtest
 from timeglass.forecast.covariates import Beside, calendar_alone, read_beside, value_options
 from timeglass.forecast.falling_back import Fallback, choose_fallback, fall_back
-from timeglass.forecast.fitted import Fitted, fit_groups, forecast_ahead
+from timeglass.forecast.fitted import Fitted, fit_groups, forecast_ahead, replaced_in
 from timeglass.forecast.future_values import read_future
 from timeglass.forecast.history import History, append, check_logged, check_season, read_history
 from timeglass.forecast.outcome import Forecast, Replaced
@@ -144,7 +144,7 @@ class Forecaster:
         self.history_, self.horizon_, self.season_ = history, task.horizon, task.period
         self.beside_ = beside
         self.held_back_ = backtest_of_fit(self.fitted_, history)
-        self.audit_ = audit_run(self.fitted_, history, claimed=self.season is not None)
+        self.audit_ = audit_run(self.fitted_, history, claimed=self.season is not None, beside=beside)
         self.verdict_ = () if self.held_back_ is None else self.held_back_.verdict()
         self.fallback_ = self._fallback() if self.fallback else None
 
@@ -285,7 +285,8 @@ class Forecaster:
     @property
     def replaced_(self) -> tuple[Replaced, ...]:
         """Series that the networks do not forecast: by what they are forecast, and why."""
-        return tuple(self._fitted()[0].replaced.values())
+        found = replaced_in(*self._fitted())
+        return tuple(found[s] for s in sorted(found))
 
     def _fitted(self) -> tuple[Fitted, History]:
         if not hasattr(self, "fitted_"):
@@ -327,7 +328,13 @@ class Forecaster:
         if horizon is None:
             usual = _HORIZONS.get(panel.frequency.unit, _USUAL_HORIZON) if panel.frequency else _USUAL_HORIZON
             horizon = max(1, min(usual, int(np.median(np.diff(panel.offsets))) // _LEAST_SHARE))
-        return Task(int(horizon), season, self.networks or Networks(), self.log, int(self.seed))
+        networks, longest = self.networks or Networks(), int(np.diff(panel.offsets).max())
+        if networks.recipe == "hybrid" and (networks.time_steps or 0) > longest:
+            raise OptionError(
+                f"time_steps: a window of {networks.time_steps:,} rows is longer than every series: the longest has "
+                f"{longest:,}: ask for fewer"
+            )
+        return Task(int(horizon), season, networks, self.log, int(self.seed))
 
 
 _NESTED: dict[str, Any] = {"networks": Networks, "covariates": Covariates}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from timeglass.evaluate.audit_covariates import target_in
 from timeglass.evaluate.audit_data import has_season
 from timeglass.evaluate.finding import Finding, Numbers
+from timeglass.forecast.covariates import Beside
 from timeglass.forecast.fitted import Fitted, Group
 from timeglass.forecast.form import Form
 from timeglass.forecast.history import History
 from timeglass.forecast.last_rows import check_last_rows
+from timeglass.words import quoted
 
 __all__ = ["audit_run"]
 
@@ -19,13 +22,16 @@ _WIDE_SPREAD = 1.5  # the worst network's error over the best one's
 _LEAST_TARGETS = 1.0  # for each weight
 
 
-def audit_run(fitted: Fitted, history: History, *, claimed: bool) -> tuple[Finding, ...]:
-    """What is wrong, or may be, with a fit: its season, its windows, its output, its networks, its held-back rows.
+def audit_run(fitted: Fitted, history: History, *, claimed: bool, beside: Beside | None = None) -> tuple[Finding, ...]:
+    """What is wrong, or may be, with a fit: its season, its covariates, its windows, its output, its networks, its
+    held-back rows.
 
     `claimed` says whether the season was given; else it is the one that is usual for how often rows come.
-    """
+    """  # fmt: skip
     groups = [group for group in fitted.groups if group.learned.core.trained]
     found = [_season(fitted, history, claimed)] if fitted.task.period > 1 and fitted.groups else []
+    if beside is not None and beside.covariates.future:
+        found.append(_future_columns(history, beside))
     if groups:
         found += [_windows(groups), _unused(groups, history), _output(groups), _seeds(groups)]
     return (*found, check_last_rows(history.panel), _held_back(fitted, history))
@@ -55,6 +61,24 @@ def _usual_for(history: History) -> str:
     if every is None:
         return ""
     return f", usual for a row every {every.unit if every.every == 1 else f'{every.every} {every.unit}s'},"
+
+
+def _future_columns(history: History, beside: Beside) -> Finding:
+    """Columns that are said to be known ahead, and are the values under another name in most series."""
+    offsets, names, series = history.panel.offsets, beside.covariates.future, history.series
+    some = range(0, len(series), max(1, -(-len(series) // _MOST_TESTED)))
+    bad = {}
+    for column, name in enumerate(names):
+        each = [target_in(beside.columns[offsets[s] : offsets[s + 1], column], series[s]) for s in some]
+        told = [said for said in each if said]
+        if 2 * len(told) > len(each):
+            bad[name] = told[0]
+    numbers: Numbers = {"covariates": len(names), "bad": len(bad), "names": ", ".join(bad)}
+    if not bad:
+        return Finding("covariate_unknown", False, "No future column is the values under another name.", numbers)
+    said = "; ".join(f"{quoted(name)} {fault}" for name, fault in bad.items())
+    remedy = "is it known before that row has come? Else give it as a past column, or leave it out"
+    return Finding("covariate_unknown", True, f"Future column {said}: {remedy}.", numbers)
 
 
 def _windows(groups: list[Group]) -> Finding:

@@ -58,11 +58,13 @@ def fall_back(found: Forecast, history: History, fallback: Fallback, period: int
     for s in chosen:
         forecasts = simple_forecasts(series[s], horizon, period)
         name = fallback.name if fallback.name in forecasts else "naive"  # too short for a season
-        found.point[s] = forecasts[name]
+        lowest = 0.0 if series[s].min() >= 0 else -np.inf  # as of every forecast
+        found.point[s] = np.maximum(forecasts[name], lowest)
         scale = naive_scale(series[s], period)
         for level in found.low:
-            low, high = fallback.scores.quantiles(level / 100, horizon)
-            found.low[level][s], found.high[level][s] = found.point[s] + low * scale, found.point[s] + high * scale
+            ends = fallback.scores.quantiles(level / 100, horizon)
+            low, high = (np.maximum(forecasts[name] + end * scale, lowest) for end in ends)
+            found.low[level][s], found.high[level][s] = low, high
         method[s] = fallback.title if name == fallback.name else name
         replaced.append(Replaced(history.panel.ids[s], method[s], fallback.sentence()))
     nothing = {name: np.full_like(values, np.nan) for name, values in found.members.items()}

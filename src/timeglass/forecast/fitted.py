@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from timeglass.errors import InputError
 from timeglass.forecast.doubt import normal_half
 from timeglass.forecast.history import History, dates_after
 from timeglass.forecast.learn import Learned, Outlook, learn
@@ -14,9 +15,11 @@ from timeglass.forecast.outcome import Forecast, Replaced
 from timeglass.forecast.settings import Networks, Task
 from timeglass.forecast.simple import sort_out
 from timeglass.forecast.windows import Channels
+from timeglass.series.series import Change, as_text
 from timeglass.types import Array
+from timeglass.words import quoted
 
-__all__ = ["Fitted", "Group", "fit_groups", "forecast_ahead", "interval_ends", "learn_apart", "replaced_in"]
+__all__ = ["Fitted", "Group", "fit_groups", "followed", "forecast_ahead", "interval_ends", "learn_apart", "replaced_in"]
 
 _LONG_SERIES, _FEW_SERIES = 1_000, 16  # series so long, and so few, have networks of their own
 _STANDARD = 1.2533  # the normal distribution's standard deviation in mean absolute errors
@@ -75,6 +78,35 @@ def learn_apart(networks: Networks, lengths: Sequence[int]) -> bool:
     return 0 < len(lengths) <= _FEW_SERIES and min(lengths) >= _LONG_SERIES
 
 
+def followed(fitted: Fitted, before: History, after: History, name: str) -> History:
+    """`after`, whose last rows came since `before`, in `name`; with each of them that does not count as it stands.
+
+    An `InputError` where one is below zero and none of those fitted was: no forecast would follow it there.
+    """
+    panel, changes = after.panel, list(after.panel.origin.changes)
+    for group in fitted.groups:
+        form = group.learned.core.form
+        for place, s in enumerate(group.places):
+            begin = int(panel.offsets[s] + before.panel.offsets[s + 1] - before.panel.offsets[s])
+            came = panel.values[begin : panel.offsets[s + 1]]
+            below = np.flatnonzero(came < form.lowest[place])
+            if len(below):
+                column = panel.columns[s if len(panel.columns) > 1 else 0]
+                raise InputError(
+                    f"update: {name}:{panel.lines[begin + below[0]]}:{column}: series {quoted(panel.ids[s])} holds "
+                    f"{as_text(float(came[below[0]]))}, and no row that was fitted was below zero, so that no forecast "
+                    "is: fit anew with these rows"
+                )
+            if form.logged[place]:
+                used = np.exp(form.transform(place, came))
+                for row in np.flatnonzero(used > came * (1 + 1e-6)).tolist():
+                    date = panel[s].label(begin + row - int(panel.offsets[s]))
+                    why = f"in {name}: far below all rows fitted, in logarithms: fit anew if it is to stay so"
+                    old, new = as_text(float(came[row])), as_text(float(f"{used[row]:.6g}"))
+                    changes.append(Change(int(panel.lines[begin + row]), panel.ids[s], date, old, new, why))
+    return replace(after, panel=replace(panel, origin=replace(panel.origin, changes=tuple(changes))))
+
+
 def _share(on_progress: Callable[[float], None] | None, number: int, parts: int) -> Callable[[float], None] | None:
     return None if on_progress is None else lambda share: on_progress((number + share) / parts)
 
@@ -129,9 +161,10 @@ def _fill_simply(found: Forecast, s: int, y: Array) -> None:
     found.point[s] = y[-1]
     change = float(np.abs(np.diff(y)).mean()) if len(y) > 1 else np.nan  # of one row nothing is known
     spread = _STANDARD * change * np.sqrt(np.arange(1, found.point.shape[1] + 1))
+    lowest = 0.0 if y.min() >= 0 else -np.inf
     for level in found.low:
         half = spread * normal_half(level / 100, len(y))
-        found.low[level][s], found.high[level][s] = found.point[s] - half, found.point[s] + half
+        found.low[level][s], found.high[level][s] = np.maximum(y[-1] - half, lowest), y[-1] + half
 
 
 def interval_ends(learned: Learned, outlook: Outlook, share: float) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from timeglass.errors import InputError, OptionError
 from timeglass.forecast.backtest import Backtest, backtest_of_fit, rivals_of, run_backtest
 from timeglass.forecast.covariates import Beside, calendar_alone, read_beside, value_options
 from timeglass.forecast.falling_back import Fallback, choose_fallback, fall_back
-from timeglass.forecast.fitted import Fitted, fit_groups, forecast_ahead, replaced_in
+from timeglass.forecast.fitted import Fitted, fit_groups, followed, forecast_ahead, replaced_in
 from timeglass.forecast.future_values import read_future
 from timeglass.forecast.history import History, append, check_logged, check_season, read_history
 from timeglass.forecast.outcome import Forecast, Replaced
@@ -111,8 +111,8 @@ class Forecaster:
 
     def __repr__(self) -> str:
         plain = Forecaster()
-        changed = [f"{n}={getattr(self, n)!r}" for n in _NAMES if getattr(self, n) != getattr(plain, n)]
-        return f"Forecaster({', '.join(changed)})"
+        changed = [(n, getattr(self, n)) for n in _NAMES if repr(getattr(self, n)) != repr(getattr(plain, n))]
+        return f"Forecaster({', '.join(f'{name}={value!r}' for name, value in changed)})"
 
     # Fit and forecast
 
@@ -201,15 +201,19 @@ class Forecaster:
     def update(self, series: Any, *, options: ReadOptions | None = None) -> Forecaster:
         """Takes rows that came after those fitted, without training anew: forecasts go on from the last of them.
 
-        Future and past covariates must stand beside them; static ones are known.
+        Future and past covariates must stand beside them; static ones are known. What was mended in reading, or does
+        not count as it stands (a zero where logarithms are forecast), is listed in `history_.panel.origin.changes`. An
+        `InputError` where rows do not follow on, or one is below zero in a series that never was.
         """
-        history, beside = self._fitted()[1], self._beside()
+        (fitted, history), beside = self._fitted(), self._beside()
         if beside is None:
-            self.history_ = append(history, read_history(series, options))
+            more = read_history(series, options)
+            self.history_ = followed(fitted, history, append(history, more), more.panel.origin.name)
             return self
         told = value_options(series, options or beside.options_for(series), beside.covariates)
         more = read_history(series, told)
-        longer, beside = append(history, more), beside.appended(series, told, history, more)
+        longer = followed(fitted, history, append(history, more), more.panel.origin.name)
+        beside = beside.appended(series, told, history, more)
         beside.channels(longer)  # refuses what is out of all proportion
         self.history_, self.beside_ = longer, beside
         return self
@@ -217,6 +221,8 @@ class Forecaster:
     def coverage(self, level: float | None = None) -> Coverage:
         """The record of the intervals over held-back rows, by default of the widest level."""
         levels = check_levels("level", self.level if level is None else level)
+        if not levels:
+            raise OptionError("level: there is no interval to have a record: give a percentage, coverage(80)")
         return coverage_of([group.learned for group in self._fitted()[0].groups], levels[-1])
 
     def backtest(

@@ -191,7 +191,8 @@ def append(history: History, more: History) -> History:
         new = replace(new, dates=dates_after(history, 0, len(new.values)), frequency=old.frequency)
     if len(old) == 1 and len(new) == 1 and _UNNAMED in (*old.ids, *new.ids):
         new = replace(new, ids=old.ids)
-    unknown = [name for name in new.ids if name not in set(old.ids)]
+    fitted = set(old.ids)
+    unknown = [name for name in new.ids if name not in fitted]
     if unknown:
         raise InputError(f"update: no series {quoted(unknown[0])} was fitted: fit anew with it")
     place = {name: s for s, name in enumerate(new.ids)}
@@ -207,11 +208,11 @@ def append(history: History, more: History) -> History:
             lines.append(np.asarray(new.lines[added], np.int64))
             dates.append(_following(history, s, new, added))
     lengths = [len(old.values[old.offsets[s] : old.offsets[s + 1]]) for s in range(len(old))]
-    counts = [n + (len(new[name]) if name in place else 0) for n, name in zip(lengths, old.ids, strict=True)]
+    counts = [n + (len(new[place[name]]) if name in place else 0) for n, name in zip(lengths, old.ids, strict=True)]
     grown = replace(
         old, values=np.concatenate(values), offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         dates=None if old.dates is None else np.concatenate([d for d in dates if d is not None]),
-        lines=np.concatenate(lines),
+        lines=np.concatenate(lines), origin=replace(old.origin, changes=old.origin.changes + new.origin.changes),
     )  # fmt: skip
     _check_sizes(grown, new.origin.name)
     return History(grown, history.kind, history.time_type)

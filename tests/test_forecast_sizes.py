@@ -8,6 +8,7 @@ import pytest
 
 from timeglass.errors import InputError, OptionError
 from timeglass.forecast import Forecaster, Networks
+from timeglass.forecast.settings import check_horizon, check_levels
 
 QUICK = Networks(hidden_units=2, count=2, epochs=1)
 MONTHS = pd.date_range("2010-01-01", periods=40, freq="MS")
@@ -90,3 +91,16 @@ def test_series_too_short_for_networks_are_among_those_replaced():
     assert (one.series, one.method) == ("y", "smoothing")
     assert one.why.endswith("at least 8 are needed to train on")
     assert forecaster.forecast().replaced == forecaster.replaced_
+
+
+def test_levels_may_be_an_array():
+    assert check_levels("level", np.array([95.0, 80.0])) == (80, 95)
+    for wrong in (np.array(80), np.array([[80]]), np.array([True]), np.array([0])):
+        with pytest.raises(OptionError, match="level: expected percentages"):
+            check_levels("level", wrong)
+
+
+@pytest.mark.parametrize(("horizon", "size"), [(10**9, "59.6"), (100_001, "0.00596")])
+def test_a_horizon_beyond_all_use_is_refused_with_what_it_would_take(horizon, size):
+    with pytest.raises(OptionError, match=rf"more than the 100,000 steps .* \({size} GiB for one series\)"):
+        check_horizon("horizon", horizon)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 
+import numpy as np
+
 from timeglass.errors import OptionError
 
 __all__ = ["CALENDAR", "CELL_NAMES", "Covariates", "Networks", "Task", "check_horizon", "check_levels"]
@@ -124,7 +126,7 @@ def check_horizon(name: str, horizon: object) -> int:
     if int(horizon) > _MOST_HORIZON:
         raise OptionError(
             f"{name} {int(horizon):,} is more than the {_MOST_HORIZON:,} steps that a forecast may have "
-            f"({int(horizon) * 8 * 8 / 2**30:,.1f} GiB for one series): ask for fewer"
+            f"({int(horizon) * 8 * 8 / 2**30:,.3g} GiB for one series): ask for fewer"
         )
     return int(horizon)
 
@@ -135,7 +137,7 @@ def check_levels(name: str, levels: object) -> tuple[float, ...]:
     >>> check_levels("level", [95, 80])
     (80, 95)
     """
-    given = [levels] if isinstance(levels, Real) else levels
+    given = [levels] if isinstance(levels, Real) else levels.tolist() if isinstance(levels, np.ndarray) else levels
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise OptionError(f"{name}: expected percentages such as [80, 95], got {levels!r}")
     for level in given:

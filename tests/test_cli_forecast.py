@@ -202,6 +202,10 @@ def test_a_backtest_in_json_and_its_forecasts_in_a_file(timeglass, table, tmp_pa
     )  # fmt: skip
     found = json.loads(ran.stdout)
     assert (found["forecasts"], found["series"]) == (4, 2)  # of two origins
+    assert (found["refit"], found["rows_before_first_origin"]) == (False, 34)
+    assert "learned once, of the longest series from the first 34 of 40 rows, while" in ran.stderr
+    again = timeglass("backtest", table, "--horizon", "3", "--origins", "2", "--refit", "--no-statistical", *QUICK)
+    assert "learned once" not in again.stderr
     rows = rows_of((tmp_path / "all.csv").read_text())
     assert len(rows) == 12
     frame = pd.DataFrame(rows)

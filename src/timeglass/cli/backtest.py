@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 from timeglass.cli.common_options import CommonOptions, common_options
 from timeglass.cli.forecasting import forecaster_options, history_of, progress
@@ -65,10 +66,18 @@ def backtest(
             statistical=statistical,
             on_progress=on_progress,
         )
+    lengths = np.diff(history.panel.offsets)
+    first = int(made.origins[made.which == lengths.argmax()].min())
+    if origins > 1 and not refit:
+        which = "" if len(lengths) == 1 else "of the longest series "
+        common.say(
+            f"learned once, {which}from the first {first:,} of {lengths.max():,} rows, while baselines learn from all "
+            "rows before each origin: --refit learns anew at each"
+        )
     common.write(made.columns(), history.panel)
     common.draw(lambda place: draw_backtest(made, place))
     if common.as_json:
-        common.print_json(backtest_values(made))
+        common.print_json(backtest_values(made) | {"refit": refit, "rows_before_first_origin": first})
         return
     for line in backtest_lines(made):
         click.echo(printable(line))

@@ -11,13 +11,14 @@ from timeglass.errors import InputError
 from timeglass.forecast.doubt import normal_half
 from timeglass.forecast.history import History, dates_after
 from timeglass.forecast.learn import Learned, Outlook, learn
+from timeglass.forecast.members import FEWEST_WINDOWS
 from timeglass.forecast.outcome import Forecast, Replaced
 from timeglass.forecast.settings import Networks, Task
 from timeglass.forecast.simple import sort_out
 from timeglass.forecast.windows import Channels
 from timeglass.series.series import Change, as_text
 from timeglass.types import Array
-from timeglass.words import quoted
+from timeglass.words import counted, quoted
 
 __all__ = ["Fitted", "Group", "fit_groups", "followed", "forecast_ahead", "interval_ends", "learn_apart", "replaced_in"]
 
@@ -206,8 +207,8 @@ def _smoothed_only(fitted: Fitted, history: History) -> dict[int, Replaced]:
         core = group.learned.core
         if not core.trained:
             why = (
-                f"{core.windows} training windows of {core.layout.time_steps} rows and the {core.layout.horizon} after "
-                "them; at least 8 are needed to train on"
+                f"{counted(core.windows, 'training window')} of {counted(core.layout.time_steps, 'row')} and the "
+                f"{core.layout.horizon} after; at least {FEWEST_WINDOWS} are needed to train on"
             )
             found |= {s: Replaced(history.panel.ids[s], "smoothing", why) for s in group.places}
     return found

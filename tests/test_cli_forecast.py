@@ -346,6 +346,16 @@ def test_what_was_filled_in_beside_the_values_is_said(timeglass, tmp_path):
     assert timeglass("forecast", "sales.csv", "--future", "coming.csv", *told, "--quiet").stderr == ""
 
 
+def test_names_are_the_same_on_standard_output_as_in_a_file(timeglass, tmp_path):
+    rows = [f"a\x1b[31mred,2020-{month:02d},{month % 5}" for month in range(1, 13)]
+    (tmp_path / "red.csv").write_text("\n".join(["shop,when,sold", *rows]) + "\n")
+    told = ("forecast", "red.csv", "--horizon", "1", "--quiet", *QUICK)
+    printed = timeglass(*told).stdout
+    assert timeglass(*told, "--out", "made.csv").returncode == 0
+    assert printed == (tmp_path / "made.csv").read_text(encoding="utf-8")
+    assert "\na\x1b[31mred,2021-01," in printed
+
+
 def test_closed_standard_error_costs_no_result(timeglass, table, monkeypatch):
     """As in `timeglass forecast … 2>&-`: what Python makes of it is None."""
     told = timeglass("forecast", table, "--horizon", "3", *QUICK).stdout

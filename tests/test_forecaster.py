@@ -392,5 +392,5 @@ def test_dates_without_a_rate_have_none_after_them():
         {"ds": pd.to_datetime(["2020-01-01", "2020-01-05", "2020-02-01", "2020-02-03"]), "y": [1, 2, 4, 3]}
     )
     forecaster = quick(1).fit(frame, options=ReadOptions(frequency="none"))
-    with pytest.raises(InputError, match="no steady rate"):
+    with pytest.raises(InputError, match=r"no steady rate.* number the rows in place of dates \(.*, --time none\)"):
         forecaster.forecast()

@@ -52,6 +52,11 @@ def against(theirs: str, outcome: str, **more: Any) -> Comparison:
             "12 % lower than that of naive, the best baseline",
         ),
         (
+            [against("AR", "not shown", units=1, forecasts=1, change=3e15)], "too few", None,
+            "too few held-back rows to tell: of 1 forecast 1 block stands apart, 5 are needed; so far the error is "
+            "over 999 % higher than that of AR, the best baseline",
+        ),
+        (
             [against("naive", "not shown", units=1, forecasts=1, change=0.001)], "too few", None,
             "too few held-back rows to tell: of 1 forecast 1 block stands apart, 5 are needed; so far the error is the "
             "same as that of naive, the best baseline",

@@ -70,4 +70,5 @@ def forecast(
     if common.as_json:
         common.print_json(forecast_values(forecaster, made))
     elif common.out is None:
-        click.echo(csv_text(columns, panel.date_format, panel.zone), nl=False)
+        # As in the file: where it is no terminal, click would take codes of colours out of names.
+        click.echo(csv_text(columns, panel.date_format, panel.zone), nl=False, color=True)

@@ -11,6 +11,8 @@ from timeglass.evaluate.comparison import Comparison
 
 __all__ = ["Recommendation", "recommend"]
 
+_MOST_PERCENT = 999  # that are told apart
+
 
 @dataclass(frozen=True)
 class Recommendation:
@@ -62,5 +64,6 @@ def _so_far(best: Comparison) -> str:
     if not math.isfinite(best.change):
         return f"; so far {best.theirs} is exact"
     percent = round(100 * abs(best.change))
-    beside = f"{percent} % {'lower' if best.change < 0 else 'higher'} than" if percent else "the same as"
+    shown = str(percent) if percent <= _MOST_PERCENT else f"over {_MOST_PERCENT}"
+    beside = f"{shown} % {'lower' if best.change < 0 else 'higher'} than" if percent else "the same as"
     return f"; so far the error is {beside} that of {best.theirs}, the best baseline"

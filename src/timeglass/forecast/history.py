@@ -176,7 +176,8 @@ def dates_after(history: History, s: int, count: int) -> Dates:
     if panel.frequency is None:
         raise InputError(
             f"{panel.origin.name}: its rows come at no steady rate, so that what follows {last} has no date: "
-            "give the frequency (ReadOptions(frequency='day'), --freq day), or resample"
+            "give the frequency (ReadOptions(frequency='day'), --freq day), resample (--resample day), or number the "
+            "rows in place of dates (ReadOptions(time='none'), --time none)"
         )
     return panel.frequency.after(last, count)
 

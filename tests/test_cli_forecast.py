@@ -202,6 +202,8 @@ def test_a_backtest_in_json_and_its_forecasts_in_a_file(timeglass, table, tmp_pa
     )  # fmt: skip
     found = json.loads(ran.stdout)
     assert (found["forecasts"], found["series"]) == (4, 2)  # of two origins
+    assert found["data"]["source"] == table
+    assert "a row every month (--freq)" in found["data"]["guesses"]
     assert (found["refit"], found["rows_before_first_origin"]) == (False, 34)
     assert "learned once, of the longest series from the first 34 of 40 rows, while" in ran.stderr
     again = timeglass("backtest", table, "--horizon", "3", "--origins", "2", "--refit", "--no-statistical", *QUICK)
@@ -354,6 +356,15 @@ def test_names_are_the_same_on_standard_output_as_in_a_file(timeglass, tmp_path)
     assert timeglass(*told, "--out", "made.csv").returncode == 0
     assert printed == (tmp_path / "made.csv").read_text(encoding="utf-8")
     assert "\na\x1b[31mred,2021-01," in printed
+
+
+def test_what_was_changed_stands_in_the_json_too(timeglass, tmp_path):
+    rows = [f"2020-{month:02d},{month % 5 if month != 4 else ''}" for month in range(1, 13)]
+    (tmp_path / "gap.csv").write_text("\n".join(["when,sold", *rows]) + "\n")
+    told = ("gap.csv", "--horizon", "1", "--missing", "linear", "--json", "--quiet", *QUICK[2:])
+    data = json.loads(timeglass("forecast", *told).stdout)["data"]
+    assert data["changes"] == ["line 5 (2020-04), column 'sold': nothing → 1.5: filled in, linear"]
+    assert len(data["sha256"]) == 64
 
 
 def test_closed_standard_error_costs_no_result(timeglass, table, monkeypatch):

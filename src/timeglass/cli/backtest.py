@@ -77,7 +77,8 @@ def backtest(
     common.write(made.columns(), history.panel)
     common.draw(lambda place: draw_backtest(made, place))
     if common.as_json:
-        common.print_json(backtest_values(made) | {"refit": refit, "rows_before_first_origin": first})
+        values = backtest_values(made) | {"refit": refit, "rows_before_first_origin": first}
+        common.print_json(values, history.panel.origin, beside)
         return
     for line in backtest_lines(made):
         click.echo(printable(line))

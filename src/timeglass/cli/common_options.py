@@ -17,9 +17,12 @@ import click
 
 from timeglass.cli.reading import say
 from timeglass.errors import OptionError
+from timeglass.words import printable
 
 if TYPE_CHECKING:
+    from timeglass.forecast.covariates import Beside
     from timeglass.series.panel import Panel
+    from timeglass.series.series import Origin
 
 __all__ = ["CommonOptions", "common_options"]
 
@@ -48,9 +51,13 @@ class CommonOptions:
         write_table(columns, self.out, *((panel.date_format, panel.zone) if panel is not None else ()))
         self.say(f"written to {self.out}")
 
-    def print_json(self, values: Mapping[str, Any]) -> None:
-        """On standard output."""
-        click.echo(json.dumps(values, ensure_ascii=False, allow_nan=False, indent=2))
+    def print_json(self, values: Mapping[str, Any], origin: Origin, beside: Beside | None) -> None:
+        """On standard output, with how the series and the covariates beside them were read."""
+        data = {
+            "source": printable(origin.name), "sha256": origin.sha256, "guesses": list(origin.guesses),
+            "notes": [*origin.notes, *(beside.notes if beside else ())], "changes": list(map(str, origin.changes)),
+        }  # fmt: skip
+        click.echo(json.dumps({"data": data, **values}, ensure_ascii=False, allow_nan=False, indent=2))
 
     def draw(self, draw: Callable[[str], object]) -> None:
         """The picture to its file, where one was named."""

@@ -68,7 +68,7 @@ def forecast(
         forecaster.save(save)
         common.say(f"saved in {save}")
     if common.as_json:
-        common.print_json(forecast_values(forecaster, made))
+        common.print_json(forecast_values(forecaster, made), panel.origin, beside)
     elif common.out is None:
         # As in the file: where it is no terminal, click would take codes of colours out of names.
         click.echo(csv_text(columns, panel.date_format, panel.zone), nl=False, color=True)

@@ -65,7 +65,9 @@ def tune(
             {
                 "sentence": found.sentence(), "keep_default": found.keep_default, "best": found.best,
                 "default": found.default, "stopped": found.stopped, "leaderboard": columns,
-            }
+            },
+            history.panel.origin,
+            beside,
         )  # fmt: skip
         return
     head = "mean absolute error over the rows to choose by, in units of the seasonal naive one:"

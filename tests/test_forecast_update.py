@@ -1,10 +1,13 @@
-"""Rows below all that were fitted: a lasting fall is followed, and what cannot be followed is refused or listed."""
+"""Updates: a lasting fall is followed, what cannot be is refused or listed; settings in scikit-learn's hands."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.utils.validation import check_is_fitted
 
 from timeglass.errors import InputError, OptionError
 from timeglass.forecast.forecaster import Forecaster
@@ -93,8 +96,26 @@ def test_without_levels_there_is_no_record_to_give():
     assert forecaster.coverage(80).level == 80
 
 
-def test_settings_are_shown_before_they_are_checked():
-    forecaster = Forecaster(3, level=np.array([80, 95]))
-    assert repr(forecaster) == "Forecaster(horizon=3, level=array([80, 95]))"
-    with pytest.raises(OptionError, match=r"level: expected percentages such as \[80, 95\], got array"):
-        forecaster.fit(LEVEL)
+def test_a_forecaster_with_an_array_of_levels_can_be_shown_and_saved(tmp_path):
+    forecaster = quick(level=np.array([80, 95])).fit(LEVEL)
+    assert repr(Forecaster(3, level=np.array([80, 95]))) == "Forecaster(horizon=3, level=array([80, 95]))"
+    forecaster.save(tmp_path / "one.safetensors")
+    assert sorted(Forecaster.load(tmp_path / "one.safetensors").forecast().low) == [80, 95]
+
+
+# scikit-learn's searches
+
+
+def test_scikit_learn_searches_its_settings():
+    def score(fitted, rows, y=None):
+        return -float(np.abs(fitted.forecast(len(rows)).point[0] - rows).mean())
+
+    search = GridSearchCV(quick(5), {"log": [True, False]}, cv=TimeSeriesSplit(2, test_size=5), scoring=score)
+    best = search.fit(LEVEL)
+    by_hand = [
+        score(quick(5, log=log).fit(LEVEL[:end]), LEVEL[end : end + 5]) for log in (True, False) for end in (70, 75)
+    ]
+    np.testing.assert_allclose(best.cv_results_["mean_test_score"], [np.mean(by_hand[:2]), np.mean(by_hand[2:])])
+    check_is_fitted(best.best_estimator_)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(quick())

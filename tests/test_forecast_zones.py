@@ -149,3 +149,14 @@ def test_midnights_that_a_zone_lacks_or_has_elsewhere():
     assert in_utc(days, None) is days
     assert date_texts(days[:1], zone="Nowhere/Town") == ["2024-03-31"]
     assert date_texts(days[:1].astype("datetime64[s]"), zone="Nowhere/Town") == ["2024-03-31T00:00Z"]
+
+
+@pytest.mark.parametrize("library", [lambda f: f, pl.from_pandas, pa.Table.from_pandas])
+def test_dates_beyond_the_years_that_nanoseconds_hold_come_in_microseconds(library):
+    days = pd.date_range("2262-01-01", periods=60)
+    rows = library(pd.DataFrame({"ds": days, "y": np.random.default_rng(0).normal(size=60)}))
+    forecaster = Forecaster(3, networks=Networks(count=2, epochs=1, hidden_units=2)).fit(rows)
+    near, far = forecaster.predict(1)["ds"], forecaster.predict(60)["ds"]
+    assert "ns" in str(getattr(near, "dtype", None) or near.type)
+    assert "us" in str(getattr(far, "dtype", None) or far.type).replace("μ", "u")
+    assert np.asarray(far)[-1].astype("datetime64[D]") == np.datetime64("2262-04-30")

@@ -114,6 +114,12 @@ class Forecaster:
         changed = [(n, getattr(self, n)) for n in _NAMES if repr(getattr(self, n)) != repr(getattr(plain, n))]
         return f"Forecaster({', '.join(f'{name}={value!r}' for name, value in changed)})"
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn's searches and checks ask since 1.6: neither a classifier nor a regressor, without y."""
+        from sklearn.utils import Tags, TargetTags  # only scikit-learn calls this
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
+
     # Fit and forecast
 
     def fit(

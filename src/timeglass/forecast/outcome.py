@@ -15,6 +15,7 @@ from timeglass.types import Array
 __all__ = ["Forecast", "Replaced", "frame_of"]
 
 _LIBRARIES = ("pandas", "polars", "pyarrow")
+_LAST_IN_NS = np.datetime64("2262-04-10")  # the last whole day, in any zone, that fits 64 bits of nanoseconds
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Forecast:
 def frame_of(columns: dict[str, Any], kind: str = "", *, zone: str | None = None, like: Any = None) -> Any:
     """Columns as a frame of the library `kind`; without any such library, the mapping itself.
 
-    The column ds gets the type `like`, narwhals' type of the times that were given, where there is one.
+    The column ds gets the type `like`, narwhals' type of the times that were given, where there is one that holds them.
     """
     kind = kind or next((name for name in _LIBRARIES if importlib.util.find_spec(name)), "")
     if not kind:
@@ -87,6 +88,8 @@ def frame_of(columns: dict[str, Any], kind: str = "", *, zone: str | None = None
         frame = frame.with_columns(local) if own else frame
     if like is not None and like.is_integer() and _are_years(columns["ds"]):
         return frame_of(dict(columns) | {"ds": columns["ds"].astype(np.int64) + 1970}, kind, like=like)
+    if like is not None and getattr(like, "time_unit", "") == "ns" and (columns["ds"] > _LAST_IN_NS).any():
+        return frame.to_native()
     if like is not None and (like.is_temporal() or like.is_integer()) and frame.schema["ds"] != like:
         frame = frame.with_columns(time.cast(like))
     return frame.to_native()

@@ -41,7 +41,7 @@ from timeglass.forecast.saved_groups import (
     total,
 )
 from timeglass.forecast.saved_panel import cut, history_arrays, history_header, history_of, history_shapes
-from timeglass.forecast.settings import Covariates, Networks, Task, check_horizon
+from timeglass.forecast.settings import Covariates, Networks, Task, check_horizon, check_levels
 from timeglass.model.saving import check_place
 from timeglass.model.strict_json import check_keys
 from timeglass.model.tensor_file import pack, unpack
@@ -141,6 +141,8 @@ def forecaster_bytes(forecaster: Forecaster) -> bytes:
 
 def _settings_header(forecaster: Forecaster) -> dict[str, Any]:
     given = forecaster.get_params(deep=False)
+    if not isinstance(given["level"], list | tuple | int | float):  # an array, a range: as numbers
+        given["level"] = check_levels("level", given["level"])
     return {name: plain(f"settings {name}", value) for name, value in given.items()}
 
 

@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.utils.validation import check_is_fitted
 
 from timeglass.errors import InputError, OptionError
+from timeglass.forecast import forecaster as forecaster_module
 from timeglass.forecast.forecaster import Forecaster
 from timeglass.forecast.settings import Networks
 from timeglass.read import ReadOptions
@@ -119,3 +120,18 @@ def test_scikit_learn_searches_its_settings():
     check_is_fitted(best.best_estimator_)
     with pytest.raises(NotFittedError):
         check_is_fitted(quick())
+
+
+def test_a_fit_that_is_interrupted_leaves_the_forecaster_as_it_was(monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    fresh, fitted = quick(), quick(fallback=True).fit(LEVEL)
+    before = fitted.forecast().point
+    monkeypatch.setattr(forecaster_module, "audit_run", stop)
+    for forecaster in (fresh, fitted):
+        with pytest.raises(KeyboardInterrupt):
+            forecaster.fit(LEVEL + 900)
+    assert (fitted.forecast().point == before).all()
+    with pytest.raises(InputError, match="fit the forecaster first"):
+        fresh.forecast()

@@ -146,19 +146,23 @@ class Forecaster:
         if beside is None and self.covariates:
             beside = calendar_alone(history, self.covariates)
         beside, channels = (None, None) if beside is None else beside.for_fit(history, task.horizon)
-        self.fitted_ = fit_groups(history, task, channels=channels, on_progress=on_progress)
-        self.history_, self.horizon_, self.season_ = history, task.horizon, task.period
-        self.beside_ = beside
-        self.held_back_ = backtest_of_fit(self.fitted_, history)
-        self.audit_ = audit_run(self.fitted_, history, claimed=self.season is not None, beside=beside)
-        self.verdict_ = () if self.held_back_ is None else self.held_back_.verdict()
-        self.fallback_ = self._fallback() if self.fallback else None
+        fitted = fit_groups(history, task, channels=channels, on_progress=on_progress)
+        made = backtest_of_fit(fitted, history)
+        audit = audit_run(fitted, history, claimed=self.season is not None, beside=beside)
+        verdict = () if made is None else made.verdict()
+        fallback = _fallback(fitted, made) if self.fallback else None
+        # All at once: a fit that is interrupted leaves the forecaster as it was.
+        self.fitted_, self.history_, self.horizon_, self.season_ = fitted, history, task.horizon, task.period
+        self.beside_, self.held_back_, self.audit_, self.verdict_, self.fallback_ = (
+            beside,
+            made,
+            audit,
+            verdict,
+            fallback,
+        )
 
     def _fallback(self) -> Fallback | None:
-        if self.held_back_ is None:
-            return None
-        held = [group.learned.held_back for group in self.fitted_.groups]
-        return choose_fallback(self.held_back_, sum(each.independent for each in held if each is not None))
+        return _fallback(self.fitted_, self.held_back_)
 
     def _read(self, series: Any, options: ReadOptions | None) -> tuple[History, Beside | None]:
         """The values of a table, and what stands beside them; or both, where they have been read."""
@@ -351,3 +355,10 @@ class Forecaster:
 
 _NESTED: dict[str, Any] = {"networks": Networks, "covariates": Covariates}
 _NAMES = ("horizon", "season", "networks", "covariates", "level", "fallback", "log", "seed")
+
+
+def _fallback(fitted: Fitted, made: Backtest | None) -> Fallback | None:
+    if made is None:
+        return None
+    held = [group.learned.held_back for group in fitted.groups]
+    return choose_fallback(made, sum(each.independent for each in held if each is not None))

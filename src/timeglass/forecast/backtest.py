@@ -310,7 +310,7 @@ def _roll(
         )  # fmt: skip
         point[at] = learned.core.form.inverse(own, outlook.point)
         for level in levels:
-            lower, upper = interval_ends(learned, outlook, level / 100)
+            lower, upper = interval_ends(outlook, level / 100)
             low[level][at] = learned.core.form.inverse(own, lower)
             high[level][at] = learned.core.form.inverse(own, upper)
         for name, z in outlook.members.items():

@@ -15,10 +15,19 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from timeglass.forecast.windows import Sight
+from timeglass.forecast.windows import Sight, smoothed_paths
 from timeglass.types import Array
 
-__all__ = ["Scores", "disagreement", "normal_half", "one_step_error", "unit_of", "usual_times", "widening"]
+__all__ = [
+    "Scores",
+    "disagreement",
+    "normal_half",
+    "one_step_error",
+    "smoothing_scores",
+    "unit_of",
+    "usual_times",
+    "widening",
+]
 
 _FIRST = 3  # rows from which on smoothing's errors count
 _LEAST = 1e-4
@@ -30,6 +39,9 @@ _LEAST_INDEPENDENT = 2.0
 _TRUST = 5.0
 _FIRST_SHARE, _FIRST_ORIGIN = 4, 6  # smoothing must have seen so much of a series before its errors count there
 _MOST_ORIGINS = 50_000
+# A share that few errors resolve, and no outlier among them moves; a normal variable is so far off no more often.
+_RESOLVED, _RESOLVED_NORMAL = 0.8, 1.2816
+_FEWEST_SCORES = 4  # at a step that has quantiles of its own, where nothing was held back
 
 
 def one_step_error(sight: Sight) -> Array:
@@ -68,9 +80,7 @@ def usual_times(sight: Sight, known: NDArray[np.int64], error: Array, horizon: i
     first = np.minimum(np.maximum(_FIRST_ORIGIN, known // _FIRST_SHARE), known)
     before = _sizes(sight, first, known, error, horizon)
     held = _sizes(sight, known, lengths, error, horizon)
-    seasons = np.maximum(known / max(1, period), 2.0)
-    learned = np.where(sight.form.seasons.any(axis=1), np.sqrt((1 + 1 / seasons) / (1 - 1 / seasons)), 1.0)
-    before *= learned[:, None]
+    before *= _seasons_learned(sight, known, period)[:, None]
     both = np.isfinite(before) & np.isfinite(held)
     count = both.sum(axis=0)
     if not count.any():
@@ -82,18 +92,46 @@ def usual_times(sight: Sight, known: NDArray[np.int64], error: Array, horizon: i
     return np.exp([times[max(0, k - reach) : k + reach + 1].mean() for k in range(horizon)])
 
 
-def _sizes(sight: Sight, first: NDArray[np.int64], end: NDArray[np.int64], error: Array, horizon: int) -> Array:
-    """Mean absolute errors (S, K) of smoothing from the origins `first` (S,) to `end` (S,), of rows before that end."""
+def smoothing_scores(sight: Sight, horizon: int, period: int) -> Scores | None:
+    """Where nothing could be held back: errors of smoothing and theta from all origins of the rows; None if too few.
+
+    They knew no later row, but for the season and the form.
+    """
+    lengths = np.diff(sight.offsets)
+    first = np.minimum(np.maximum(_FIRST_ORIGIN, lengths // _FIRST_SHARE), lengths)
+    which, origins = _places(first, lengths)
+    rows = origins[:, None] + np.arange(horizon)
+    actual = sight.z[np.minimum(sight.offsets[which][:, None] + rows, len(sight.z) - 1)]
+    damped, theta = smoothed_paths(sight, which, origins, horizon)
+    unit = unit_of(one_step_error(sight)[which], {"smoothing": damped, "theta": theta})
+    errors = (actual - (2 * damped + theta) / 3) / unit * _seasons_learned(sight, lengths, period)[which][:, None]
+    scores = np.where(rows < lengths[which][:, None], errors, np.nan)
+    steps = int((np.isfinite(scores).sum(axis=0) >= _FEWEST_SCORES).sum())
+    return Scores(scores[:, :steps], len(which) / np.arange(1, steps + 1)) if steps else None
+
+
+def _seasons_learned(sight: Sight, known: NDArray[np.int64], period: int) -> Array:
+    """(S,): how much larger errors are than those beside a season that was learned from the same rows."""
+    seasons = np.maximum(known / max(1, period), 2.0)
+    return np.where(sight.form.seasons.any(axis=1), np.sqrt((1 + 1 / seasons) / (1 - 1 / seasons)), 1.0)
+
+
+def _places(first: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Series (N,) and origins (N,) from `first` (S,) to `end` (S,), of very many some evenly."""
     stride = max(1, int((end - first).sum()) // _MOST_ORIGINS)
     own = [np.arange(a, b, stride) for a, b in zip(first, end, strict=True)]
-    which = np.repeat(np.arange(len(own)), [len(some) for some in own])
-    origins = np.concatenate(own)
+    return np.repeat(np.arange(len(own)), [len(some) for some in own]), np.concatenate(own)
+
+
+def _sizes(sight: Sight, first: NDArray[np.int64], end: NDArray[np.int64], error: Array, horizon: int) -> Array:
+    """Mean absolute errors (S, K) of smoothing from the origins `first` (S,) to `end` (S,), of rows before that end."""
+    which, origins = _places(first, end)
     rows = origins[:, None] + np.arange(horizon)
     came = rows < end[which][:, None]
     actual = sight.z[np.minimum(sight.offsets[which][:, None] + rows, len(sight.z) - 1)]
     season = sight.form.season(which[:, None], rows)
     size = np.abs(actual - season - sight.smoothed.damped(sight.offsets[which] + origins - 1, horizon))
-    sums, counts = (np.zeros((len(own), horizon)) for _ in range(2))
+    sums, counts = (np.zeros((len(first), horizon)) for _ in range(2))
     np.add.at(sums, which, np.where(came, size, 0.0) / error[which][:, None])
     np.add.at(counts, which, came)
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
@@ -134,8 +172,8 @@ class Scores:
 
         An interval holds the point forecast, never narrows with the step, and lies inside that of a larger share. The
         fewer independent errors there are, the more it is as if each had come with either sign, and as large as errors
-        were in the time before; and it is wider, as Student's t is beside the normal distribution. Steps beyond the
-        held-back ones widen with the square root of the step.
+        were in the time before; and it is wider, as Student's t is beside the normal distribution, whose quantiles
+        count where too few errors lie in a tail. Steps beyond the held-back ones widen with the root of the step.
         """
         steps = self.scores.shape[1]
         ends = np.array([self._ends(share, step) for step in range(steps)])
@@ -149,9 +187,16 @@ class Scores:
     def _ends(self, share: float, step: int) -> Array:
         scores, steps = self._around(step), self.scores.shape[1]
         count = max(1.0, float(np.broadcast_to(self.independent, steps)[step]))
-        doubt = _TRUST / (_TRUST + count)
-        tails = np.quantile(scores, [(1 - share) / 2, (1 + share) / 2])
-        alike = np.quantile(np.abs(scores), share) * np.array([-1.0, 1.0])
+        doubt, tail, both = _TRUST / (_TRUST + count), (1 - share) / 2, np.array([-1.0, 1.0])
+        tails, alike = np.quantile(scores, [tail, 1 - tail]), np.quantile(np.abs(scores), share) * both
+        # Of forecasts that overlap by k rows one in k is another one. Where hardly one of those lies beyond an end, the
+        # quantile is no more than the largest of them: the normal distribution's reaches further.
+        seen = np.isfinite(self.scores[:, step]).sum() / (step + 1) * tail
+        normal = NormalDist().inv_cdf(1 - tail) * both
+        middle = float(np.median(scores))
+        about, size = (np.quantile(np.abs(scores - m), _RESOLVED) / _RESOLVED_NORMAL for m in (middle, 0.0))
+        tails = (seen * tails + middle + about * normal) / (seen + 1)
+        alike = (seen * alike + size * normal) / (seen + 1)
         times = float(np.broadcast_to(self.usual, steps)[step]) ** doubt
         # Errors of either sign are up to twice as many.
         return ((1 - doubt) * tails + doubt * alike) * times * widening(share, count * (1 + doubt))

@@ -147,7 +147,7 @@ def _fill(found: Forecast, group: Group, series: list[Array], channels: Channels
     outlook = learned.outlook(series, which, origins, found.point.shape[1], channels=own)
     found.point[at] = learned.core.form.inverse(which, outlook.point)
     for level in found.low:
-        low, high = interval_ends(learned, outlook, level / 100)
+        low, high = interval_ends(outlook, level / 100)
         found.low[level][at] = learned.core.form.inverse(which, low)
         found.high[level][at] = learned.core.form.inverse(which, high)
     for name, values in outlook.members.items():
@@ -168,17 +168,17 @@ def _fill_simply(found: Forecast, s: int, y: Array) -> None:
         found.low[level][s], found.high[level][s] = np.maximum(y[-1] - half, lowest), y[-1] + half
 
 
-def interval_ends(learned: Learned, outlook: Outlook, share: float) -> tuple[Array, Array]:
+def interval_ends(outlook: Outlook, share: float) -> tuple[Array, Array]:
     """The lower and the upper ends (B, K) of intervals, in z, that hold such a share.
 
     Without a record the errors are taken to be normal, as large as smoothing's, and to grow as a random walk's do.
     """
     horizon = outlook.unit.shape[1]
-    if learned.scores is None:
+    if outlook.scores is None:
         above = _STANDARD * normal_half(share, 2.0) * np.sqrt(np.arange(1, horizon + 1))
         below = -above
     else:
-        below, above = learned.scores.quantiles(share, horizon)
+        below, above = outlook.scores.quantiles(share, horizon)
     low, high = (np.clip(outlook.point + end * outlook.unit, *outlook.reach) for end in (below, above))
     return low, high
 

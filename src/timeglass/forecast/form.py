@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from timeglass.forecast.season import season_rows, whole_season
+from timeglass.forecast.season import FEWEST_PERIODS, PERIODS, season_rows, whole_season
 from timeglass.types import Array
 
 __all__ = ["SMALLEST_LOGGED", "Form"]
@@ -21,6 +21,7 @@ _LOWEST_SHARE = 0.02
 _LEAST_RATIO = 1 + 1e-6
 # Changes smaller than this share of the level count as this: else a nearly constant series would outweigh all others.
 _LEAST_SPREAD = 1e-3
+_FEW_ROWS = 20  # up to which a line of whole steps looks like growth to smoothing, and the other way round
 _LARGEST_LOG = 690.0  # exp of more leaves the doubles
 
 
@@ -44,11 +45,18 @@ class Form:
 
     @classmethod
     def fit(
-        cls, series: Sequence[Array], period: int, *, log: bool | None = None, logged: Sequence[bool] | None = None
+        cls,
+        series: Sequence[Array],
+        period: int,
+        *,
+        log: bool | None = None,
+        logged: Sequence[bool] | None = None,
+        seasonal: Sequence[bool] | None = None,
     ) -> Form:
         """Learns from the rows of each series. `log` says whether to take logarithms; None where they suit.
 
-        `logged` tells it of each series, in place of `log`.
+        `logged` tells it of each series, in place of `log`; `seasonal` of which to look for a season in two periods,
+        where it takes three.
 
         >>> form = Form.fit([np.array([1.0, 2.0, 4.0]), np.array([-1.0, 0.0, 1.0])], 1)
         >>> form.logged.tolist(), form.spread.round(3).tolist()
@@ -68,7 +76,7 @@ class Form:
             z = np.log(y) if chosen[s] else (y - center[s]) / unit[s]
             limits[s] = z.min(), z.max()
             spread[s] = max(float(np.abs(np.diff(z)).mean()) if len(z) > 1 else 0.0, _LEAST_SPREAD)
-            seasons[s] = whole_season(z, period)
+            seasons[s] = whole_season(z, period, FEWEST_PERIODS if seasonal is not None and seasonal[s] else PERIODS)
         return cls(chosen, center, unit, seasons, spread, lowest, limits)
 
     def transform(self, s: int, values: Array) -> Array:
@@ -104,4 +112,17 @@ def _suits(y: Array, log: bool | None) -> bool:
     low = float(y.min())
     if log is not None or low < SMALLEST_LOGGED:
         return log is True and low > 0
-    return low >= _LOWEST_SHARE * float(np.median(y)) and float(y.max()) > _LEAST_RATIO * low
+    if low < _LOWEST_SHARE * float(np.median(y)) or float(y.max()) <= _LEAST_RATIO * low:
+        return False
+    return len(y) > _FEW_ROWS or _changes_by_shares(y)
+
+
+def _changes_by_shares(y: Array) -> bool:
+    """Whether changes of log y are more alike than those of y: the likelihoods of normal ones, compared.
+
+    G. E. P. Box, D. R. Cox, "An analysis of transformations", Journal of the Royal Statistical Society B 26, 1964.
+    """
+    own = y / np.median(y)
+    z, least = np.log(own), np.finfo(np.float64).tiny
+    plain, shares = (np.log(max(float(np.diff(values).std()), least)) for values in (own, z))
+    return bool(shares + z[1:].mean() <= plain)

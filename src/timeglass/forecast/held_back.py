@@ -13,6 +13,7 @@ from timeglass.forecast.doubt import one_step_error, usual_times
 from timeglass.forecast.form import Form
 from timeglass.forecast.layout import layout_for
 from timeglass.forecast.members import fit_core, member_forecasts
+from timeglass.forecast.season import FEWEST_PERIODS, PERIODS
 from timeglass.forecast.settings import Task
 from timeglass.forecast.windows import Channels, first_rows, look
 from timeglass.types import Array
@@ -73,12 +74,16 @@ def hold_back(
     """
     lengths, horizon = np.array([len(y) for y in series]), task.horizon
     held = rows_held_back([len(y) for y in series], horizon)
-    long = np.flatnonzero(lengths - held >= max(_LEAST_LEFT, horizon + 2))
+    # Where all rows have a season to learn, those that are left must have one, too, or the record is another method's.
+    seasonal = (lengths >= PERIODS * task.period) & (task.period > 1)
+    left = np.where(seasonal, FEWEST_PERIODS * task.period, 0)
+    long = np.flatnonzero(lengths - held >= np.maximum(max(_LEAST_LEFT, horizon + 2), left))
     if not len(long):
         return None
     known = [series[s][: lengths[s] - held] for s in long.tolist()]
     beside = None if channels is None else channels.of(long)
-    form = Form.fit(known, task.period, log=task.log, logged=None if logged is None else logged[long].tolist())
+    chosen = None if logged is None else logged[long].tolist()
+    form = Form.fit(known, task.period, log=task.log, logged=chosen, seasonal=seasonal[long].tolist())
     whole = look(form, [series[s] for s in long.tolist()], beside, horizon=horizon)
     past = first_rows(whole, lengths[long] - held)
     layout = layout_for([len(y) for y in known], task)

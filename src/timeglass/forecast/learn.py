@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timeglass.forecast.combine import combine, independent_series, learned_weights, usual_weights
-from timeglass.forecast.doubt import Scores, one_step_error, unit_of
+from timeglass.forecast.doubt import Scores, one_step_error, smoothing_scores, unit_of
 from timeglass.forecast.form import Form
 from timeglass.forecast.held_back import MANY_SERIES, HeldBack, hold_back
 from timeglass.forecast.layout import layout_for
@@ -32,6 +32,7 @@ class Outlook:
     lanes: Array  # (L, B, K)
     unit: Array  # (B, K)
     reach: tuple[Array, Array]  # (B, K) each: what no forecast goes below and above
+    scores: Scores | None  # what intervals rest on
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +64,22 @@ class Learned:
         """Forecasts after the first `origins` (B,) rows of the series `which` (B,).
 
         `series` are the values (rows,) of the series that were learned from, in their order, with rows that came since.
-        `error` (S,) is the size of their usual errors; None for that over all these rows.
+        `error` (S,) is the size of their usual errors, where rows after some origins are among these; None for that
+        over all of them.
         """
         sight = look(self.core.form, series, channels, horizon=self.task.horizon, seen=self.sight)
         members, lanes = member_forecasts(self.core, sight, which, origins, horizon)
+        scores = self.scores
+        if scores is None:
+            known = self.sight if error is not None and self.sight is not None else sight
+            scores = smoothing_scores(known, horizon, self.task.period)
         return Outlook(
             combine(self.weights, members),
             members,
             lanes,
             unit_of((one_step_error(sight) if error is None else error)[which], members),
             reach(sight, which, origins, horizon),
+            scores,
         )
 
 

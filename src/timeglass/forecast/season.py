@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from timeglass.prepare.decomposition import moving_average
 from timeglass.types import Array
 
-__all__ = ["season_rows", "shrunken_season", "whole_season"]
+__all__ = ["FEWEST_PERIODS", "PERIODS", "season_rows", "shrunken_season", "whole_season"]
 
-_PERIODS = 3  # fewer of them show nothing
+PERIODS = 3  # fewer of them show little
+FEWEST_PERIODS = 2  # and fewer than these nothing
 _KEPT = 0.8  # of a row's weight, with each period that came since: seasons change
 # The moving average takes in part of the noise, so what is left beside it understates it, by about as much.
 _CAUTION = 1.5
@@ -33,10 +34,11 @@ def season_rows(period: int) -> int:
     return _WEEK * period if period in _DAYS else max(1, period)
 
 
-def whole_season(z: Array, period: int) -> Array:
+def whole_season(z: Array, period: int, periods: int = PERIODS) -> Array:
     """The season (`season_rows(period)`,) of z (rows,): of days, what the days of a week change in it as well.
 
-    Each of the two is shrunk by itself, so that where no weekday stands out there is the day's season alone.
+    It is looked for in at least so many `periods`. Each of the two is shrunk by itself, so that where no weekday stands
+    out there is the day's season alone.
 
     >>> day = np.sin(np.arange(24) * 0.26)
     >>> week = np.concatenate([day, day, day, day, day, day - 2, day - 2])
@@ -45,14 +47,14 @@ def whole_season(z: Array, period: int) -> Array:
     2.0
     """
     rows = season_rows(period)
-    found = np.tile(shrunken_season(z, period), rows // max(1, period))
+    found = np.tile(shrunken_season(z, period, periods), rows // max(1, period))
     if rows > period > 1:
-        found = found + shrunken_season(z - found[np.arange(len(z)) % rows], rows)
+        found = found + shrunken_season(z - found[np.arange(len(z)) % rows], rows, periods)
     return found
 
 
-def shrunken_season(z: Array, period: int) -> Array:
-    """The additive season (period,) of z (rows,), from the first row on; zeros where z is shorter than three periods.
+def shrunken_season(z: Array, period: int, periods: int = PERIODS) -> Array:
+    """The additive season (period,) of z (rows,), from the first row on; zeros where z has fewer `periods`.
 
     Two estimates, averaged: mean distances from the moving average, which suit a steady level, and summed mean changes,
     which suit one that wanders. Of that, what the variance of the indices has beyond their noise's.
@@ -63,7 +65,7 @@ def shrunken_season(z: Array, period: int) -> Array:
     [0.0, 0.0, 0.0, 0.0]
     """
     rows = np.arange(len(z))
-    if period < 2 or len(z) < _PERIODS * period:
+    if period < 2 or len(z) < periods * period:
         return np.zeros(max(1, period))
     place, kept = rows % period, _KEPT ** ((len(z) - 1 - rows) / period)
     beside = z - moving_average(z, period)

@@ -54,6 +54,17 @@ def test_a_claimed_season_that_is_not_there_is_one():
     assert not checks(monthly(WAVE), season=12)["claimed_season"].found
 
 
+def test_a_value_far_from_all_others():
+    assert not checks(monthly(NOISE))["squeezed_range"].found
+    values = NOISE - 100
+    values[40] = 1e10
+    found = checks(monthly(values))["squeezed_range"]
+    assert found.found
+    assert found.sentence.startswith("Beside one value (2018-05-01: 1e+10) nearly all others lie in ")
+    many = pd.DataFrame({"unique_id": np.repeat(["a", "b"], 80), "ds": [*range(80)] * 2, "y": [*NOISE, *values]})
+    assert checks(many)["squeezed_range"].sentence.startswith("Of 1 series, 'b' most of all: beside one value (40: ")
+
+
 @pytest.mark.parametrize("season", [4, 7, 12])
 def test_what_trends_or_walks_has_no_season_for_that(season):
     """The autocorrelation of such rows is high at every lag; a season is a peak of it."""

@@ -12,6 +12,7 @@ from timeglass.forecast.fitted import Fitted, Group
 from timeglass.forecast.form import Form
 from timeglass.forecast.history import History
 from timeglass.forecast.last_rows import check_last_rows
+from timeglass.series.odd_values import squeezed_range
 from timeglass.words import quoted
 
 __all__ = ["audit_run"]
@@ -32,6 +33,8 @@ def audit_run(fitted: Fitted, history: History, *, claimed: bool, beside: Beside
     found = [_season(fitted, history, claimed)] if fitted.task.period > 1 and fitted.groups else []
     if beside is not None and beside.covariates.future:
         found.append(_future_columns(history, beside))
+    if fitted.groups:
+        found.append(_squeezed(fitted, history))
     if groups:
         found += [_windows(groups), _unused(groups, history), _output(groups), _seeds(groups)]
     return (*found, check_last_rows(history.panel), _held_back(fitted, history))
@@ -54,6 +57,25 @@ def _season(fitted: Fitted, history: History, claimed: bool) -> Finding:
     kept = ": of it, only what stands out from chance is forecast" * lacking
     sentence = f"The season of {period} rows{_usual_for(history)} {shown}; {said}{kept}."
     return Finding("usual_season", False, sentence, numbers)
+
+
+def _squeezed(fitted: Fitted, history: History) -> Finding:
+    """A value so far out that all others lie close together beside it: in logarithms, where these are forecast."""
+    series, found = history.series, {}
+    for group in fitted.groups:
+        form = group.learned.core.form
+        for place in range(0, len(group.places), max(1, -(-len(group.places) // _MOST_TESTED))):
+            s = group.places[place]
+            if odd := squeezed_range(form.transform(place, series[s])):
+                found[s] = odd[0]
+    if not found:
+        return Finding("squeezed_range", False, "No value leaves all others close together.", {"series": 0})
+    worst = max(found, key=lambda s: found[s].score)
+    own, row = history.panel[worst], found[worst].first
+    which = "" if len(series) == 1 else f"Of {len(found):,} series, {quoted(own.name)} most of all: "
+    share = f"nearly all others lie in {100 / found[worst].score:.2g} % of the range"
+    sentence = f"{which}beside one value ({own.label(row)}: {own.values[row]:g}) {share}: check it; forecasts suffer."
+    return Finding("squeezed_range", True, sentence[0].upper() + sentence[1:], {"series": len(found)})
 
 
 def _usual_for(history: History) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from timeglass.evaluate.finding import Finding
 from timeglass.forecast import Covariates, Forecaster, Networks
+from timeglass.forecast.held_back_audit import check_held_back
 from timeglass.forecast.history import read_history
 from timeglass.forecast.last_rows import check_last_rows
 from timeglass.forecast.report import forecast_lines
@@ -52,6 +53,32 @@ def test_a_claimed_season_that_is_not_there_is_one():
     said = "A season of 12 rows is claimed; the 90 % test finds it in 0 of 1 series: say season=1 if there is none"
     assert lacking["claimed_season"].sentence.startswith(said)
     assert not checks(monthly(WAVE), season=12)["claimed_season"].found
+
+
+def test_own_forecasts_of_held_back_rows_are_asked():
+    many = pd.DataFrame({"unique_id": np.repeat(["a", "b"], 80), "ds": [*range(80)] * 2, "y": [*NOISE, *WAVE]})
+    found = checks(many, season=12)
+    assert not found["target_misaligned"].found
+    assert found["target_misaligned"].numbers["series"] == 2
+    said = "One-step forecasts of rows held back are not better than their past allows, in 2 series that were asked."
+    assert (found["too_good"].found, found["too_good"].sentence) == (False, said)
+
+
+def test_own_forecasts_that_have_seen_the_next_row_are_found():
+    """What a mistake in the order of rows would do: each forecast is the value of the row after its own."""
+    forecaster = Forecaster(2, networks=QUICK).fit(NOISE)
+    learned = forecaster.fitted_.groups[0].learned
+    held, y = learned.held_back, forecaster.history_.series[0]
+    z = held.form.transform(0, y)
+    for name, values in held.members.items():
+        later = np.minimum(held.origins + 1, len(z) - 1)
+        held.members[name] = np.column_stack([z[later], values[:, 1]])
+    found = {finding.name: finding for finding in check_held_back(forecaster.fitted_, forecaster.history_)}
+    assert found["target_misaligned"].numbers["shift"] == -1
+    for name, values in held.members.items():
+        held.members[name] = np.column_stack([z[held.origins], values[:, 1]])
+    found = {finding.name: finding for finding in check_held_back(forecaster.fitted_, forecaster.history_)}
+    assert found["too_good"].found
 
 
 def test_a_value_far_from_all_others():

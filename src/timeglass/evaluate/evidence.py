@@ -16,9 +16,9 @@ from timeglass.series.series import Series
 from timeglass.types import Array
 from timeglass.words import quoted
 
-__all__ = ["ACTIVATIONS", "Evidence", "Given", "gather_evidence"]
+__all__ = ["ACTIVATIONS", "LARGEST", "Evidence", "Given", "gather_evidence"]
 
-_LARGEST = 1e150  # the square of a difference must be a double
+LARGEST = 1e150  # the square of a difference must be a double
 
 # What an output activation cannot go below and above, in scaled units; None for no limit.
 ACTIVATIONS: dict[str, tuple[float | None, float | None]] = {
@@ -170,6 +170,6 @@ def _errors(values: ArrayLike) -> Array:
 
 
 def _not_too_large(name: str, numbers: Array) -> Array:
-    if np.abs(numbers).max() > _LARGEST:
-        raise InputError(f"{name}: values beyond {_LARGEST:g} have no squares in a double: divide all of them first")
+    if np.abs(numbers).max() > LARGEST:
+        raise InputError(f"{name}: values beyond {LARGEST:g} have no squares in a double: divide all of them first")
     return numbers

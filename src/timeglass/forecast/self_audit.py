@@ -10,6 +10,7 @@ from timeglass.evaluate.finding import Finding, Numbers
 from timeglass.forecast.covariates import Beside
 from timeglass.forecast.fitted import Fitted, Group
 from timeglass.forecast.form import Form
+from timeglass.forecast.held_back_audit import check_held_back
 from timeglass.forecast.history import History
 from timeglass.forecast.last_rows import check_last_rows
 from timeglass.series.odd_values import squeezed_range
@@ -37,7 +38,7 @@ def audit_run(fitted: Fitted, history: History, *, claimed: bool, beside: Beside
         found.append(_squeezed(fitted, history))
     if groups:
         found += [_windows(groups), _unused(groups, history), _output(groups), _seeds(groups)]
-    return (*found, check_last_rows(history.panel), _held_back(fitted, history))
+    return (*found, check_last_rows(history.panel), *check_held_back(fitted, history), _held_back(fitted, history))
 
 
 def _season(fitted: Fitted, history: History, claimed: bool) -> Finding:

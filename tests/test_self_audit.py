@@ -60,7 +60,7 @@ def test_own_forecasts_of_held_back_rows_are_asked():
     found = checks(many, season=12)
     assert not found["target_misaligned"].found
     assert found["target_misaligned"].numbers["series"] == 2
-    said = "One-step forecasts of rows held back are not better than their past allows, in 2 series that were asked."
+    said = "One-step forecasts of rows held back are not better than their past allows (asked of 2 series)."
     assert (found["too_good"].found, found["too_good"].sentence) == (False, said)
 
 

@@ -40,7 +40,7 @@ def check_held_back(fitted: Fitted, history: History) -> list[Finding]:
             which = "" if len(history.panel) == 1 else f"Series {quoted(wrong)}, rows held back: "
             found.append(replace(each[wrong], sentence=which + each[wrong].sentence))
         elif checked:
-            said = f"One-step forecasts of rows held back {fine}, in {len(checked):,} series that were asked."
+            said = f"One-step forecasts of rows held back {fine} (asked of {len(checked):,} series)."
             found.append(Finding(name, False, said, {"series": len(checked)}))
     return found
 

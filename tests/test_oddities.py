@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -383,13 +382,11 @@ def test_a_scale_and_a_shift_change_nothing():
     assert kinds(first) == ["outlier", "level shift"]
 
 
+@pytest.mark.slow
 def test_a_million_rows():
     values = np.round(np.random.default_rng(0).normal(size=1_000_000), 2)
     values[500_000] = 90
-    start = time.perf_counter()
-    found = oddities(values, period=24)
-    assert time.perf_counter() - start < 10  # 2 seconds on an idle machine
-    assert ("outlier", 500_000, 500_000) in places(found)
+    assert ("outlier", 500_000, 500_000) in places(oddities(values, period=24))
 
 
 def test_what_is_refused():

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from check_files import MONTHS, save
+from quick import one_in
 from read_files import FILE
 from read_files import folder as folder
 
@@ -195,7 +196,7 @@ def test_one_fault_at_a_known_line(kind):
         inject(1000 * list(KINDS).index(kind) + k, kind)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", one_in(3, KINDS))
 def test_one_fault_at_a_known_line_through_the_command(kind, timeglass):
     for k in range(3):
         inject(50_000 + 100 * list(KINDS).index(kind) + k, kind, timeglass)

@@ -149,7 +149,7 @@ def test_closed_error_output(tmp_path):
     assert refused.returncode == 2
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize("encoding", one_in(3, ["ascii", "latin-1", "cp1252"]))
 def test_output_in_another_encoding(encoding, tmp_path):
     """What cannot be written in it comes out as an escape or a question mark, not as an error."""
     settings = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
@@ -212,7 +212,7 @@ def end_of(call: str) -> int:
     return 2 if call == "no command" else 0
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", one_in(2, CALLS))
 def test_a_reader_that_has_gone(call, tmp_path):
     """As in `timeglass … | head`: quiet, and never exit code 1, which says that the proof failed."""
     read, write = os.pipe()
@@ -224,7 +224,7 @@ def test_a_reader_that_has_gone(call, tmp_path):
     assert (done.returncode, done.stderr) == (end_of(call), "")
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", one_in(2, CALLS))
 def test_closed_output(call, tmp_path):
     """As in `timeglass … >&-`."""
     done = run(tmp_path, *CALLS[call], closed=1)
@@ -232,7 +232,7 @@ def test_closed_output(call, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", one_in(2, CALLS))
 def test_output_to_a_full_disk(call, tmp_path):
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = run(tmp_path, *CALLS[call], capture_output=False, stdout=full, stderr=subprocess.PIPE)

@@ -27,7 +27,7 @@ from timeglass.forecast.windows import Channels
 from timeglass.types import Array
 from timeglass.words import counted
 
-__all__ = ["Backtest", "Rivals", "backtest_of_fit", "forecast_back", "rivals_of", "run_backtest", "with_rivals"]
+__all__ = ["Backtest", "Rivals", "backtest_of_fit", "forecast_back", "rivals_of", "with_rivals"]
 
 _MOST_COMPARED = 3_000  # forecasts that baselines are made for, in the verdict of a fit
 _MOST_PER_SERIES = 100
@@ -184,26 +184,6 @@ def _chosen(which: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     )
 
 
-def run_backtest(
-    history: History,
-    task: Task,
-    *,
-    origins: int = 5,
-    stride: int | None = None,
-    refit: bool = False,
-    levels: Sequence[float] = (),
-    channels: Channels | None = None,
-    rivals: Rivals | None = None,
-    on_progress: Callable[[float], None] | None = None,
-) -> Backtest:
-    """What `forecast_back` gives, with the baselines' forecasts beside it, and those that `rivals` make."""
-    made = forecast_back(
-        history, task, origins=origins, stride=stride, refit=refit, levels=levels, channels=channels,
-        on_progress=on_progress,
-    )  # fmt: skip
-    return with_rivals(made, rivals)
-
-
 def forecast_back(
     history: History,
     task: Task,
@@ -217,8 +197,8 @@ def forecast_back(
 ) -> Backtest:
     """Forecasts from `origins` origins, `stride` rows apart (None: a horizon), the last a horizon before each end.
 
-    Learns once, from the rows before the first origin; with `refit` anew for each origin. There are no baselines in it,
-    as `run_backtest` adds. An `InputError` where no series is long enough.
+    Learns once, from the rows before the first origin; with `refit` anew for each origin. There are no baselines in it:
+    `with_rivals` adds them. An `InputError` where no series is long enough.
     """
     step = task.horizon if stride is None else stride
     held = task.horizon + (origins - 1) * step

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from timeglass.errors import InputError, OptionError
-from timeglass.forecast.backtest import Backtest, backtest_of_fit, rivals_of, run_backtest
+from timeglass.forecast.backtest import Backtest, backtest_of_fit, forecast_back, rivals_of, with_rivals
 from timeglass.forecast.covariates import Beside, calendar_alone, read_beside, value_options
 from timeglass.forecast.falling_back import Fallback, choose_fallback, fall_back
 from timeglass.forecast.fitted import Fitted, fit_groups, followed, forecast_ahead, replaced_in
@@ -264,10 +264,11 @@ class Forecaster:
         task = self._task(history)
         held = task.horizon + (count - 1) * (apart or task.horizon)
         channels = None if beside is None else beside.for_fit(history, task.horizon, held)[1]
-        return run_backtest(
+        made = forecast_back(
             history, task, origins=count, stride=apart, refit=refit, levels=check_levels("level", self.level),
-            channels=channels, rivals=more, on_progress=on_progress,
+            channels=channels, on_progress=on_progress,
         )  # fmt: skip
+        return with_rivals(made, more)
 
     def tune(self, series: Any, *, search: Search | None = None, options: ReadOptions | None = None,
              on_progress: OnProgress | None = None) -> Tuning:  # fmt: skip

@@ -115,6 +115,7 @@ def test_a_further_fit_goes_on_where_the_last_one_ended():
     assert (again.epochs, again.steps.tolist()) == (6, [12])
 
 
+@pytest.mark.slow
 def test_networks_of_every_kind_predict_what_numpy_does():
     import keras
 

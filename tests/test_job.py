@@ -128,6 +128,7 @@ def test_the_json_is_whole_and_finite(result: JobResult) -> None:
     assert [f["found"] for f in data["findings"]] == [True] * 5
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_job_on_every_engine(result: JobResult) -> None:
     again = run_job(plan_job(JobOptions(engine="lanes")))
     assert again.forecasts[1].tobytes() == result.forecasts[1].tobytes()

@@ -48,6 +48,17 @@ def test_a_tail_that_few_errors_have_seen_is_the_normal_distributions():
     assert Scores(outlier, 1e9).quantiles(0.8, 1)[1][0] < 1.5  # it moves no quantile that it does not lie at
 
 
+@pytest.mark.parametrize("independent", [1.0, 8.0, 1e9])
+def test_a_larger_share_is_never_narrower(independent):
+    """Fifteen errors in a hundred are large, all others nothing: of the ends of 90 and 95 % few have been seen."""
+    scores = np.zeros((20, 1))
+    scores[:3, 0] = 10.0, -10.0, 10.0
+    ends = [Scores(scores, independent).quantiles(share, 1) for share in np.linspace(0.05, 0.99, 60)]
+    low, high = np.array(ends)[:, :, 0].T
+    assert (np.diff(low) <= 1e-12).all()
+    assert (np.diff(high) >= -1e-12).all()
+
+
 def test_usual_times_by_hand():
     """One step ahead without a season: the mean error before the rows held back over that in them."""
     rng = np.random.default_rng(1)

@@ -195,8 +195,9 @@ class Scores:
         normal = NormalDist().inv_cdf(1 - tail) * both
         middle = float(np.median(scores))
         about, size = (np.quantile(np.abs(scores - m), _RESOLVED) / _RESOLVED_NORMAL for m in (middle, 0.0))
-        tails = (seen * tails + middle + about * normal) / (seen + 1)
-        alike = (seen * alike + size * normal) / (seen + 1)
+        # Only outwards: or a larger share, of which fewer are seen, could have the narrower interval.
+        tails = tails + both * np.maximum(both * (middle + about * normal - tails), 0) / (seen + 1)
+        alike = alike + both * np.maximum(both * (size * normal - alike), 0) / (seen + 1)
         times = float(np.broadcast_to(self.usual, steps)[step]) ** doubt
         # Errors of either sign are up to twice as many.
         return ((1 - doubt) * tails + doubt * alike) * times * widening(share, count * (1 + doubt))
